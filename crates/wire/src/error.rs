@@ -30,8 +30,8 @@ pub enum Misbehaved {
     NotFlv,
     #[error("message of {len} bytes, the limit is {max}")]
     MessageTooLong { len: usize, max: usize },
-    #[error("{0} bytes of unfinished messages over all chunk streams, the limit is {1}")]
-    TooManyUnfinished(usize, usize),
+    #[error("more than {0} bytes of unfinished messages over all chunk streams")]
+    TooManyUnfinished(usize),
     #[error("more than {0} chunk streams on one connection")]
     TooManyChunkStreams(usize),
     #[error("chunk size {0}, the least is {1}")]

@@ -200,11 +200,12 @@ impl Reader {
         let mut held = std::mem::take(&mut input.held);
         let now = held.take_front(left);
         left -= now.len;
-        self.append(index, now.bytes())?;
+        let at_hand = now.len + input.rest.len();
+        self.append(index, now.bytes(), at_hand)?;
         input.held = held;
         let (now, later) = input.rest.split_at(left.min(input.rest.len()));
         left -= now.len();
-        self.append(index, now)?;
+        self.append(index, now, at_hand)?;
         *input.rest = later;
 
         self.open = (left > 0).then_some((index, left));
@@ -220,13 +221,12 @@ impl Reader {
         }
     }
 
-    fn append(&mut self, index: usize, bytes: &[u8]) -> Result<(), Error> {
+    fn append(&mut self, index: usize, bytes: &[u8], at_hand: usize) -> Result<(), Error> {
         self.unfinished_bytes += bytes.len();
         if self.unfinished_bytes > self.bytes_max {
-            let (sum, max) = (self.unfinished_bytes, self.bytes_max);
-            return Err(Misbehaved::TooManyUnfinished(sum, max).into());
+            return Err(Misbehaved::TooManyUnfinished(self.bytes_max).into());
         }
-        self.streams[index].append(bytes);
+        self.streams[index].append(bytes, at_hand);
         Ok(())
     }
 
@@ -288,11 +288,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Grows by what has arrived, at most doubling, and never past the announced length.
-    fn append(&mut self, bytes: &[u8]) {
+    /// Grows by what is at hand, most of which is this message's, or doubles; never past the
+    /// announced length.
+    fn append(&mut self, bytes: &[u8], at_hand: usize) {
         let have = self.payload.len();
         if self.payload.capacity() - have < bytes.len() {
-            let grow = bytes.len().max(have).min(self.len - have);
+            let grow = at_hand.max(have).min(self.len - have);
             self.payload.reserve_exact(grow);
         }
         self.payload.extend_from_slice(bytes);

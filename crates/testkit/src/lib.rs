@@ -1,0 +1,14 @@
+//! What the tests share. Used only from `tests/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that panics has said what it had to say"
+)]
+
+pub mod alloc;
+pub mod corpus;
+pub mod cut;
+pub mod media;
+pub mod pair;
