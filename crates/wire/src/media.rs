@@ -76,6 +76,16 @@ impl Frame {
         }
     }
 
+    /// Which configuration this one replaces: of its kind and track, and for enhanced video of its
+    /// packet type, because colour metadata stands beside the sequence header.
+    pub fn config_slot(&self) -> (Kind, u8, u8) {
+        let packet_type = match (self.kind, self.payload.first()) {
+            (Kind::Video, Some(first)) if first & 0x80 != 0 => first & 0x0f,
+            _ => 0,
+        };
+        (self.kind, self.track, packet_type)
+    }
+
     /// Media proper: neither configuration nor data.
     pub fn is_media(&self) -> bool {
         !self.config && self.kind != Kind::Data

@@ -16,7 +16,7 @@ fn transcript(purpose: Purpose, style: Style) -> Pair {
     pair.drive_accepting();
     if purpose == Purpose::Publish {
         let recipe = Recipe { start: 0xff_ff00, video_bytes: 150, ..Recipe::default() };
-        recipe.frames_for(500).iter().for_each(|f| pair.client.send(f).unwrap());
+        recipe.frames_for(200).iter().for_each(|f| pair.client.send(f).unwrap());
         pair.drive().unwrap();
         pair.client.close();
         pair.drive().unwrap();

@@ -1,0 +1,209 @@
+//! All streams, by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::limits::{Lag, Limits};
+use crate::publication::{Leave, Publication, Publisher};
+use crate::stats::{Protocol, Snapshot};
+use crate::stream::{Seated, Stream};
+use crate::subscription::Subscription;
+use crate::takeover::InUse;
+
+/// Every stream of this server. Clones are the same hub.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    registry: Box<dyn Registry>,
+    streams: Mutex<Streams>,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    by_key: BTreeMap<StreamKey, Arc<Stream>>,
+    stopping: bool,
+}
+
+/// What a stream is: an account, an app, a name. Never a host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamKey {
+    /// The account's number (`bizid`).
+    pub account: Arc<str>,
+    /// The path before the name. May contain `/`.
+    pub app: Arc<str>,
+    /// The stream's name.
+    pub name: Arc<str>,
+}
+
+/// Gives out the epochs that tell a stream's publications apart, ever growing. In one process a
+/// counter does; several servers that share streams will want a common one.
+pub trait Registry: fmt::Debug + Send + Sync {
+    /// The epoch of a publication that begins now.
+    fn next_epoch(&self, key: &StreamKey) -> u64;
+}
+
+/// The registry of a server that stands alone.
+#[derive(Debug, Default)]
+pub struct InProcess(AtomicU64);
+
+/// Why a stream cannot be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// It has a publisher, who stays.
+    #[error(transparent)]
+    InUse(#[from] InUse),
+    /// There are too many streams already.
+    #[error("this server has its {0} streams: stop some, or raise streams_max")]
+    TooManyStreams(usize),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Hub {
+    /// A hub without streams.
+    pub fn new(limits: Limits, registry: impl Registry + 'static) -> Self {
+        let streams = Mutex::new(Streams::default());
+        Hub { inner: Arc::new(Inner { limits, registry: Box::new(registry), streams }) }
+    }
+
+    /// Takes the seat of a stream's publisher. The caller has asked whether this peer may; here
+    /// it is only decided between those who may.
+    ///
+    /// # Errors
+    /// [`PublishError`] when someone else sits there and stays, or there is no room.
+    pub fn publish(
+        &self,
+        key: &StreamKey,
+        publisher: Publisher,
+        now: Instant,
+    ) -> Result<Publication, PublishError> {
+        let mut streams = self.streams();
+        let published = |s: &Streams| s.by_key.values().filter(|s| s.is_published()).count();
+        let stream = self.find_or_make(&mut streams, key, now, published)?;
+        let taken_by = Leave::Replaced { by: publisher.peer };
+        {
+            let state = &mut *stream.lock();
+            if let Some(incumbent) = &state.publisher {
+                let rule = self.inner.limits.take_over;
+                rule.decide(&mut state.flapping, incumbent, &publisher, now)?;
+            }
+        }
+        let epoch = self.inner.registry.next_epoch(key);
+        let (leave, must_leave) = watch::channel(None);
+        let publication = Publication::new(Arc::clone(&stream), epoch, must_leave, now);
+        stream.seat(Seated { epoch, publisher, since: now, last_frame: now, leave }, taken_by);
+        Ok(publication)
+    }
+
+    /// Watches a stream, or waits for it: one that nobody publishes is held for as long as the
+    /// subscription is.
+    ///
+    /// # Errors
+    /// When there is no room for one more stream, or the server is stopping.
+    pub fn subscribe(
+        &self,
+        key: &StreamKey,
+        protocol: Protocol,
+        lag: Lag,
+        now: Instant,
+    ) -> Result<Subscription, PublishError> {
+        let mut streams = self.streams();
+        let stream = self.find_or_make(&mut streams, key, now, |s| s.by_key.len())?;
+        Ok(Subscription::new(stream, protocol, lag))
+    }
+
+    /// Lets waiting times run out: ends the streams whose publisher has not come back, and
+    /// forgets those that nobody watches any more. Once a second is often enough.
+    pub fn sweep(&self, now: Instant) {
+        let wait = self.inner.limits.republish_wait;
+        let mut streams = self.streams();
+        streams.by_key.retain(|_, stream| {
+            let unwatched = stream.counters.viewers_all() == 0;
+            let had_frames = stream.head() > 0;
+            let abandoned = stream.is_abandoned(wait, now);
+            // A stream that never was is only its waiters; theirs is the time to wait.
+            let over = !stream.is_published()
+                && (abandoned && had_frames || unwatched && !had_frames)
+                || abandoned && unwatched;
+            if over {
+                stream.end(Leave::Gone);
+            }
+            !over
+        });
+    }
+
+    /// Ends every stream and lets none begin: publishers are told to leave, viewers find their
+    /// stream over.
+    pub fn stop(&self) {
+        let mut streams = self.streams();
+        streams.stopping = true;
+        for stream in std::mem::take(&mut streams.by_key).into_values() {
+            stream.end(Leave::Stopping);
+        }
+    }
+
+    /// Every stream at this moment, in the order of their keys.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        // The streams are looked at after the list is let go, so that nobody waits for a scrape.
+        let streams: Vec<_> = self.streams().by_key.values().cloned().collect();
+        Snapshot { streams: streams.iter().map(|s| s.snapshot(now)).collect() }
+    }
+
+    /// The stream of that name, made if there is room. Publishers are counted against publishers
+    /// only, so that no crowd of waiting viewers keeps one out.
+    fn find_or_make(
+        &self,
+        streams: &mut Streams,
+        key: &StreamKey,
+        now: Instant,
+        taken: impl Fn(&Streams) -> usize,
+    ) -> Result<Arc<Stream>, PublishError> {
+        if streams.stopping {
+            return Err(PublishError::Stopping);
+        }
+        if let Some(stream) = streams.by_key.get(key) {
+            return Ok(Arc::clone(stream));
+        }
+        let max = self.inner.limits.streams_max;
+        if streams.by_key.len() >= max && taken(streams) >= max {
+            return Err(PublishError::TooManyStreams(max));
+        }
+        let stream = Arc::new(Stream::new(key.clone(), &self.inner.limits, now));
+        streams.by_key.insert(key.clone(), Arc::clone(&stream));
+        Ok(stream)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StreamKey {
+    /// A key of its three parts.
+    pub fn new(account: &str, app: &str, name: &str) -> Self {
+        StreamKey { account: account.into(), app: app.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.account, self.app, self.name)
+    }
+}
+
+impl Registry for InProcess {
+    fn next_epoch(&self, _key: &StreamKey) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

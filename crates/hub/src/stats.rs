@@ -1,0 +1,291 @@
+//! What is going on: counted where it happens, read when somebody asks.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use thalweg_wire::codec::{Codec, aac, avc};
+use thalweg_wire::flv::body;
+use thalweg_wire::media::{Frame, Kind};
+use thalweg_wire::time::Dts;
+
+use crate::hub::StreamKey;
+
+/// How a viewer watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Protocol {
+    Rtmp,
+    HttpFlv,
+}
+
+impl Protocol {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Protocol; 2] = [Protocol::Rtmp, Protocol::HttpFlv];
+
+    /// The name in metrics and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Rtmp => "rtmp",
+            Protocol::HttpFlv => "http-flv",
+        }
+    }
+}
+
+/// Counts of one stream that its viewers add to.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    viewers: [AtomicU64; Protocol::ALL.len()],
+    bytes_out: [AtomicU64; Protocol::ALL.len()],
+    jumps: AtomicU64,
+    frames_skipped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn viewer_came(&self, protocol: Protocol) {
+        self.viewers[protocol as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn viewer_left(&self, protocol: Protocol) {
+        self.viewers[protocol as usize].fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn jumped(&self, frames: u64) {
+        self.jumps.fetch_add(1, Relaxed);
+        self.frames_skipped.fetch_add(frames, Relaxed);
+    }
+
+    pub(crate) fn sent(&self, protocol: Protocol, bytes: u64) {
+        self.bytes_out[protocol as usize].fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn viewers_all(&self) -> u64 {
+        self.viewers.iter().map(|v| v.load(Relaxed)).sum()
+    }
+}
+
+/// What the publisher sends, counted frame by frame.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    sums: Sums,
+    /// Sums of the last seconds, one a second, for rates.
+    samples: VecDeque<(Instant, Sums)>,
+    last_key: Option<Dts>,
+    gop_ms: Option<u64>,
+    video: Option<VideoInfo>,
+    audio: Option<AudioInfo>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Sums {
+    video_frames: u64,
+    video_bytes: u64,
+    audio_bytes: u64,
+    bytes: u64,
+}
+
+impl Meter {
+    pub(crate) fn count(&mut self, frame: &Frame, now: Instant) {
+        let bytes = frame.payload.len() as u64;
+        self.sums.bytes += bytes;
+        match frame.kind {
+            Kind::Video => {
+                self.sums.video_frames += u64::from(frame.is_media());
+                self.sums.video_bytes += bytes;
+            }
+            Kind::Audio => self.sums.audio_bytes += bytes,
+            Kind::Data => {}
+        }
+        if frame.key {
+            let last = self.last_key.replace(frame.dts);
+            self.gop_ms = last.and_then(|l| u64::try_from(frame.dts - l).ok()).or(self.gop_ms);
+        }
+        if frame.config || self.is_new_kind(frame) {
+            self.describe(frame);
+        }
+        if self.samples.back().is_none_or(|(t, _)| now.saturating_duration_since(*t) >= SAMPLE) {
+            if self.samples.len() == SAMPLES {
+                self.samples.pop_front();
+            }
+            self.samples.push_back((now, self.sums));
+        }
+    }
+
+    /// A new publication: sums go on, what described the old one does not.
+    pub(crate) fn restart(&mut self) {
+        *self = Meter { sums: self.sums, ..Meter::default() };
+    }
+
+    fn is_new_kind(&self, frame: &Frame) -> bool {
+        match frame.kind {
+            Kind::Video => self.video.is_none(),
+            Kind::Audio => self.audio.is_none(),
+            Kind::Data => false,
+        }
+    }
+
+    fn describe(&mut self, frame: &Frame) {
+        let record = |at: usize| frame.payload.get(at..).filter(|_| frame.config);
+        match frame.kind {
+            Kind::Video => {
+                let class = body::video(&frame.payload);
+                let avc = record(class.data_at).filter(|_| class.codec == Some(Codec::Avc));
+                let config = avc.and_then(avc::Config::parse);
+                self.video = Some(VideoInfo { codec: class.codec, config, ..VideoInfo::default() });
+            }
+            Kind::Audio => {
+                let class = body::audio(&frame.payload);
+                let aac = record(class.data_at).filter(|_| class.codec == Some(Codec::Aac));
+                let config = aac.and_then(aac::Config::parse);
+                self.audio = Some(AudioInfo { codec: class.codec, config, ..AudioInfo::default() });
+            }
+            Kind::Data => {}
+        }
+    }
+
+    pub(crate) fn video(&self, now: Instant) -> Option<VideoInfo> {
+        let rate = self.rate(now, |s| s.video_bytes) * 8;
+        let fps = self.rate_f64(now, |s| s.video_frames) as f32;
+        self.video.map(|v| VideoInfo { bits_per_s: rate, fps, gop_ms: self.gop_ms, ..v })
+    }
+
+    pub(crate) fn audio(&self, now: Instant) -> Option<AudioInfo> {
+        let rate = self.rate(now, |s| s.audio_bytes) * 8;
+        self.audio.map(|a| AudioInfo { bits_per_s: rate, ..a })
+    }
+
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.sums.bytes
+    }
+
+    fn rate(&self, now: Instant, sum: impl Fn(&Sums) -> u64) -> u64 {
+        self.rate_f64(now, sum) as u64
+    }
+
+    /// Growth a second since the oldest sample.
+    fn rate_f64(&self, now: Instant, sum: impl Fn(&Sums) -> u64) -> f64 {
+        let Some((since, then)) = self.samples.front() else {
+            return 0.0;
+        };
+        let time = now.saturating_duration_since(*since).max(SAMPLE).as_secs_f64();
+        (sum(&self.sums) - sum(then)) as f64 / time
+    }
+}
+
+const SAMPLE: Duration = Duration::from_secs(1);
+/// Rates are means over about as many seconds.
+const SAMPLES: usize = 6;
+
+/// Pictures of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct VideoInfo {
+    /// `None` for a codec we cannot name.
+    pub codec: Option<Codec>,
+    /// H.264 only: size, profile and rate as configured.
+    pub config: Option<avc::Config>,
+    /// Bits a second, mean of the last seconds.
+    pub bits_per_s: u64,
+    /// Frames a second, likewise.
+    pub fps: f32,
+    /// Media time between the last two key frames, ms.
+    pub gop_ms: Option<u64>,
+}
+
+/// Sound of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct AudioInfo {
+    /// `None` for a codec we cannot name.
+    pub codec: Option<Codec>,
+    /// AAC only: rate and channels as configured.
+    pub config: Option<aac::Config>,
+    /// Bits a second, mean of the last seconds.
+    pub bits_per_s: u64,
+}
+
+/// Everything the hub knows at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// By key, in order.
+    pub streams: Vec<StreamSnapshot>,
+}
+
+/// One stream at one moment.
+#[derive(Debug, Clone)]
+pub struct StreamSnapshot {
+    /// What it is called.
+    pub key: StreamKey,
+    /// Who publishes, if anyone does.
+    pub publisher: Option<PublisherSnapshot>,
+    /// Pictures.
+    pub video: Option<VideoInfo>,
+    /// Sound.
+    pub audio: Option<AudioInfo>,
+    /// Viewers, by protocol.
+    pub viewers: Vec<(Protocol, u64)>,
+    /// Payload bytes received since the stream began.
+    pub bytes_in: u64,
+    /// Bytes sent to viewers, by protocol.
+    pub bytes_out: Vec<(Protocol, u64)>,
+    /// Times a viewer was late and jumped.
+    pub jumps: u64,
+    /// Frames lost by that.
+    pub frames_skipped: u64,
+    /// What the log keeps: payload bytes.
+    pub kept_bytes: u64,
+    /// What the log keeps: frames.
+    pub kept_frames: usize,
+    /// What the log keeps: media ms.
+    pub kept_ms: u64,
+}
+
+/// A publisher at one moment.
+#[derive(Debug, Clone)]
+pub struct PublisherSnapshot {
+    /// Where from.
+    pub peer: SocketAddr,
+    /// What it calls itself.
+    pub agent: String,
+    /// Which publication of the stream this is.
+    pub epoch: u64,
+    /// How long it has published.
+    pub uptime: Duration,
+    /// How long since its last frame.
+    pub silent: Duration,
+}
+
+impl crate::Stream {
+    /// Counts bytes sent to viewers of a protocol.
+    pub fn count_sent(&self, protocol: Protocol, bytes: u64) {
+        self.counters.sent(protocol, bytes);
+    }
+
+    /// This stream at this moment.
+    pub fn snapshot(&self, now: Instant) -> StreamSnapshot {
+        let state = self.lock();
+        let (kept_bytes, kept_frames, kept_ms) = state.log.kept();
+        let by_protocol = |counts: &[AtomicU64]| {
+            Protocol::ALL.iter().map(|&p| (p, counts[p as usize].load(Relaxed))).collect()
+        };
+        StreamSnapshot {
+            key: self.key().clone(),
+            publisher: state.publisher.as_ref().map(|p| PublisherSnapshot {
+                peer: p.publisher.peer,
+                agent: p.publisher.agent.clone(),
+                epoch: p.epoch,
+                uptime: now.saturating_duration_since(p.since),
+                silent: now.saturating_duration_since(p.last_frame),
+            }),
+            video: state.meter.video(now),
+            audio: state.meter.audio(now),
+            viewers: by_protocol(&self.counters.viewers),
+            bytes_in: state.meter.bytes_in(),
+            bytes_out: by_protocol(&self.counters.bytes_out),
+            jumps: self.counters.jumps.load(Relaxed),
+            frames_skipped: self.counters.frames_skipped.load(Relaxed),
+            kept_bytes,
+            kept_frames,
+            kept_ms,
+        }
+    }
+}
