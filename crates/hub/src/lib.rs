@@ -14,6 +14,8 @@
 //! Nothing here reads a clock: time is an argument. Nothing here knows a protocol.
 
 mod bell;
+#[doc(hidden)]
+pub mod fuzz;
 mod gop;
 mod hub;
 mod limits;
