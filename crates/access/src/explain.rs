@@ -1,0 +1,193 @@
+//! What is right and what is wrong with a URL, rule by rule, in words.
+
+use crate::decision::{Request, decide};
+use crate::policy::{Account, Action, Domain, Policy};
+use crate::reason::Reason;
+use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
+
+/// One rule, and how the URL fares under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How it fares.
+    pub verdict: Verdict,
+    /// A sentence.
+    pub text: String,
+}
+
+/// How a URL fares under a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Fine.
+    Good,
+    /// Works, but is probably not what was meant.
+    Odd,
+    /// The URL would be refused for this.
+    Bad,
+}
+
+/// Looks at every rule, and says at the end whether the request would be allowed.
+pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<Finding> {
+    let host = request.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(request.host);
+    let account = policy.account_of(host);
+    let domains = account.domains_for(request.action, host);
+    let compulsory = domains.iter().any(|d| d.auth);
+    let mut look = Look { request, host, account, domains, compulsory, findings: Vec::new() };
+    look.account(policy);
+    look.bizid();
+    look.signature(now_unix_s);
+    look.outcome(&decide(policy, request, now_unix_s));
+    look.findings
+}
+
+struct Look<'a> {
+    request: &'a Request<'a>,
+    host: &'a str,
+    account: &'a Account,
+    domains: Vec<&'a Domain>,
+    compulsory: bool,
+    findings: Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
+        self.findings.push(Finding { verdict, text: text.into() });
+    }
+
+    /// What would be fatal if a signature were compulsory, and is only odd where it is not.
+    fn flaw(&self) -> Verdict {
+        if self.compulsory { Verdict::Bad } else { Verdict::Odd }
+    }
+
+    fn account(&mut self, policy: &Policy) {
+        let (host, bizid) = (self.host, &self.account.bizid);
+        let named = self.account.domains.iter().any(|d| d.host.as_deref() == Some(host));
+        let how = if named { "belongs to" } else { "is not a known domain, so it counts as" };
+        self.say(Verdict::Good, format!("host {host} {how} account {bizid}"));
+        if policy.is_foreign(self.account, self.request.stream) {
+            let stream = self.request.stream;
+            let text = format!("stream {stream} begins with the number of another account");
+            self.say(Verdict::Bad, text);
+        }
+    }
+
+    fn bizid(&mut self) {
+        let ours = &self.account.bizid;
+        let Some(bizid) = self.request.query.get("bizid").filter(|b| *b != &**ours) else {
+            return;
+        };
+        let text = format!("bizid={bizid} is not this account's {ours}; it never refuses, though");
+        self.say(Verdict::Odd, text);
+    }
+
+    fn signature(&mut self, now_unix_s: u64) {
+        let name = self.request.action.name();
+        let needed = if self.compulsory { "compulsory" } else { "not asked" };
+        self.say(Verdict::Good, format!("a signature is {needed} for a {name} here"));
+        let signature = match Signature::find(self.request.query) {
+            Ok(signature) => signature,
+            Err(why) => return self.unsigned(why),
+        };
+        if self.request.query.get("txSecret").is_none() {
+            let text = "txSecret is spelt txSerect: accepted, because the vendor's pages print it";
+            self.say(Verdict::Odd, text);
+        }
+        if signature.scheme == Scheme::Sha256 {
+            self.say(Verdict::Good, "the signature is SHA-256");
+        }
+        let signer = self.domains.iter().find(|d| d.keys.verify(self.request.stream, &signature));
+        let Some(validity_s) = signer.map(|d| d.validity_s) else {
+            let text = format!("the signature does not fit: {}", self.guess(&signature));
+            return self.say(self.flaw(), text);
+        };
+        let bizid = &self.account.bizid;
+        self.say(Verdict::Good, format!("the signature fits the {name} key of account {bizid}"));
+        self.expiry(&signature, validity_s, now_unix_s);
+    }
+
+    fn unsigned(&mut self, why: Unsigned) {
+        let text = match why {
+            Unsigned::NoSecret => "there is no txSecret",
+            Unsigned::NoTime => "there is no txTime",
+            Unsigned::SecretMalformed => "txSecret is not 32 or 64 hexadecimal digits",
+            Unsigned::TimeMalformed => "txTime is not a UNIX time, in hexadecimal or decimal",
+        };
+        let has = |name| self.request.query.get(name).is_some();
+        let bare = !has("txSecret") && !has("txSerect") && !has("txTime");
+        let verdict = if bare && !self.compulsory { Verdict::Good } else { self.flaw() };
+        self.say(verdict, text);
+    }
+
+    /// Tries the likeliest mistakes, so that a person learns which one was made.
+    fn guess(&self, signature: &Signature<'_>) -> String {
+        let Request { action, app, stream, .. } = *self.request;
+        let fits = |action: Action, stream: &str| {
+            let domains = self.account.domains_for(action, self.host);
+            domains.iter().any(|d| d.keys.verify(stream, signature))
+        };
+        let other = match action {
+            Action::Push => Action::Play,
+            Action::Play => Action::Push,
+        };
+        let without_prefix = stream.split_once('_').map(|(_, rest)| rest);
+        if fits(other, stream) {
+            let (made, asked) = (other.name(), action.name());
+            format!("it was made with the {made} key, not the {asked} key")
+        } else if fits(action, &format!("{stream}.flv")) {
+            "it was made over the name with .flv; the suffix is not signed".to_owned()
+        } else if fits(action, &format!("{app}/{stream}")) {
+            "it was made over app/stream; only the stream is signed".to_owned()
+        } else if without_prefix.is_some_and(|name| fits(action, name)) {
+            "it was made over the name without its number; the whole name is signed".to_owned()
+        } else {
+            Reason::AuthBad.sentence().to_owned()
+        }
+    }
+
+    fn expiry(&mut self, signature: &Signature<'_>, validity_s: u64, now_unix_s: u64) {
+        let form = match Expiry::format_of(signature.tx_time) {
+            Some(TimeFormat::Decimal) => "decimal",
+            _ => "hexadecimal",
+        };
+        let extra = match validity_s {
+            0 => String::new(),
+            s => format!(" and {s} s of validity"),
+        };
+        let end = signature.expiry.unix_s.saturating_add(validity_s);
+        if end < now_unix_s {
+            let ago = span(now_unix_s - end);
+            self.say(self.flaw(), format!("txTime, {form}{extra}: the URL expired {ago} ago"));
+        } else {
+            let left = span(end - now_unix_s);
+            let text = format!("txTime, {form}{extra}: the URL is good for {left} more");
+            self.say(Verdict::Good, text);
+        }
+        if signature.expiry.unix_s > now_unix_s.saturating_add(FAR_S) {
+            let text = "the URL is good for over a year: was txTime written in milliseconds?";
+            self.say(Verdict::Odd, text);
+        }
+    }
+
+    fn outcome(&mut self, decision: &Result<crate::Allow, Reason>) {
+        let name = self.request.action.name();
+        match decision {
+            Ok(_) => self.say(Verdict::Good, format!("a {name} with this URL is allowed")),
+            Err(reason) => {
+                let code = reason.code();
+                let text = format!("a {name} with this URL is refused, {code}: {reason}");
+                self.say(Verdict::Bad, text);
+            }
+        }
+    }
+}
+
+/// Seconds in words.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} minutes", seconds / 60),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+const FAR_S: u64 = 366 * 86_400;

@@ -1,0 +1,33 @@
+//! May this request do this?
+//!
+//! [`decide`] takes a [`Policy`], a [`Request`] and the time, and answers [`Allow`] or a [`Reason`]
+//! why not. It does nothing else: no file, no socket, no clock. Each reason has one RTMP status, one
+//! HTTP status, one label in the metrics and one sentence for a person.
+//!
+//! The signature is the vendor's, byte for byte, so that an existing back end keeps working:
+//!
+//! ```
+//! use thalweg_access::{Key, Scheme};
+//!
+//! let key = Key::new("e12c46f2612d5106e2034781ab261ca3");
+//! let secret = key.sign(Scheme::Md5, "test", "5C271099");
+//! assert_eq!(secret, "f85a2ab363fe4deaffef9754d79da6fe");
+//! ```
+
+mod decision;
+mod explain;
+#[doc(hidden)]
+pub mod fuzz;
+mod keys;
+mod policy;
+mod query;
+mod reason;
+mod sign;
+
+pub use decision::{Allow, Request, decide};
+pub use explain::{Finding, Verdict, explain};
+pub use keys::{Key, Keys};
+pub use policy::{Account, Action, Domain, Policy, PolicyError};
+pub use query::Query;
+pub use reason::Reason;
+pub use sign::{Expiry, Scheme, Signature, SignedQuery, TimeFormat};

@@ -1,0 +1,192 @@
+//! Who owns what: accounts, their domains, and the keys of those.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::keys::Keys;
+
+/// What a request wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Publish a stream.
+    Push,
+    /// Watch a stream.
+    Play,
+}
+
+impl Action {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Push => "push",
+            Action::Play => "play",
+        }
+    }
+}
+
+/// Everything a decision is made of. Never changed: a new one takes its place.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    accounts: Vec<Account>,
+}
+
+/// A customer. Streams belong to accounts, not to hosts.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The customer's number, the vendor's `bizid`.
+    pub bizid: Arc<str>,
+    /// Its domains, at least one for each action.
+    pub domains: Vec<Domain>,
+}
+
+/// A host name for one action, and who may use it.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    /// What it is for.
+    pub action: Action,
+    /// The host, lower case. `None`: every host that no other domain names.
+    pub host: Option<String>,
+    /// What URLs are signed with.
+    pub keys: Keys,
+    /// Whether a signature is compulsory. The vendor's default: for push, not for play.
+    pub auth: bool,
+    /// Seconds that a URL stays good after its `txTime`.
+    pub validity_s: u64,
+}
+
+/// Why accounts cannot be a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the text says it")]
+pub enum PolicyError {
+    NoAccount,
+    BizidMalformed(String),
+    BizidTwice(String),
+    HostTwice(String),
+    NoDomain(String, &'static str),
+    WeakKey(String),
+}
+
+impl std::fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PolicyError::NoAccount => write!(f, "there is no account"),
+            PolicyError::BizidMalformed(b) => write!(f, "bizid {b:?} must be 1 to 20 digits"),
+            PolicyError::BizidTwice(b) => write!(f, "bizid {b} stands for two accounts"),
+            PolicyError::HostTwice(h) => write!(f, "host {h} stands in two domains"),
+            PolicyError::NoDomain(b, action) => write!(f, "account {b} has no {action} domain"),
+            PolicyError::WeakKey(b) => write!(
+                f,
+                "a key of account {b} is shorter than {KEY_CHARS_MIN} characters, or one that is \
+                 printed in a manual"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+impl Policy {
+    /// A policy of these accounts. The first is the default: it owns every host nobody names.
+    ///
+    /// # Errors
+    /// When two of them claim the same thing, or one cannot work.
+    pub fn new(accounts: Vec<Account>) -> Result<Policy, PolicyError> {
+        if accounts.is_empty() {
+            return Err(PolicyError::NoAccount);
+        }
+        let (mut bizids, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+        for account in &accounts {
+            account.check()?;
+            if !bizids.insert(&account.bizid) {
+                return Err(PolicyError::BizidTwice(account.bizid.to_string()));
+            }
+            for domain in &account.domains {
+                let Some(host) = &domain.host else { continue };
+                if !hosts.insert((host, domain.action as u8)) {
+                    return Err(PolicyError::HostTwice(host.clone()));
+                }
+            }
+        }
+        Ok(Policy { accounts })
+    }
+
+    /// The account that owns hosts nobody names.
+    pub fn default_account(&self) -> &Account {
+        &self.accounts[0]
+    }
+
+    /// Every account.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The account a host belongs to.
+    pub fn account_of(&self, host: &str) -> &Account {
+        let owns = |a: &&Account| a.domains.iter().any(|d| d.is_host(host));
+        self.accounts.iter().find(owns).unwrap_or(self.default_account())
+    }
+
+    /// Whether a stream name begins with the number of an account other than `account`.
+    pub(crate) fn is_foreign(&self, account: &Account, stream: &str) -> bool {
+        let Some((prefix, _)) = stream.split_once('_') else {
+            return false;
+        };
+        prefix != &*account.bizid && self.accounts.iter().any(|a| &*a.bizid == prefix)
+    }
+}
+
+impl Account {
+    /// The domains whose rules hold for a request to `host`: the one that names it; else those
+    /// that name none; else all of that action, so that no host is a way around the others' rules.
+    pub(crate) fn domains_for(&self, action: Action, host: &str) -> Vec<&Domain> {
+        let of_action = || self.domains.iter().filter(move |d| d.action == action);
+        let named: Vec<_> = of_action().filter(|d| d.is_host(host)).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let unnamed: Vec<_> = of_action().filter(|d| d.host.is_none()).collect();
+        if unnamed.is_empty() { of_action().collect() } else { unnamed }
+    }
+
+    /// The domain whose key new URLs for an action are signed with: the one that holds for `host`.
+    pub fn signing_domain(&self, action: Action, host: &str) -> Option<&Domain> {
+        self.domains_for(action, host).first().copied()
+    }
+
+    fn check(&self) -> Result<(), PolicyError> {
+        let bizid = || self.bizid.to_string();
+        let digits = self.bizid.bytes().all(|b| b.is_ascii_digit());
+        if !digits || self.bizid.is_empty() || self.bizid.len() > 20 {
+            return Err(PolicyError::BizidMalformed(bizid()));
+        }
+        for action in [Action::Push, Action::Play] {
+            if !self.domains.iter().any(|d| d.action == action) {
+                return Err(PolicyError::NoDomain(bizid(), action.name()));
+            }
+        }
+        let keys = self.domains.iter().flat_map(|d| [Some(&d.keys.main), d.keys.backup.as_ref()]);
+        for key in keys.flatten() {
+            let secret = key.reveal();
+            if secret.len() < KEY_CHARS_MIN || KNOWN_KEYS.contains(&secret) {
+                return Err(PolicyError::WeakKey(bizid()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Domain {
+    fn is_host(&self, host: &str) -> bool {
+        self.host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(host))
+    }
+}
+
+/// The vendor lets keys be as short as eight; a dictionary finds those in an hour.
+const KEY_CHARS_MIN: usize = 8;
+/// Keys of the vendor's samples and of ours: known to everyone.
+const KNOWN_KEYS: [&str; 4] = [
+    "e12c46f2612d5106e2034781ab261ca3",
+    "somestring",
+    "testlive",
+    "5f4dcc3b5aa765d61d8327deb882cf99",
+];

@@ -1,0 +1,116 @@
+//! Why not: one word each for programs, one sentence for people.
+
+use crate::policy::Action;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each reason's sentence says it")]
+pub enum Reason {
+    AuthMissing,
+    AuthMalformed,
+    AuthBad,
+    AuthExpired,
+    ForeignAccount,
+    ReservedApp,
+    BadName,
+    NotFound,
+    InUse,
+    Full,
+    TooMany,
+    Stopping,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 12] = [
+        Reason::AuthMissing,
+        Reason::AuthMalformed,
+        Reason::AuthBad,
+        Reason::AuthExpired,
+        Reason::ForeignAccount,
+        Reason::ReservedApp,
+        Reason::BadName,
+        Reason::NotFound,
+        Reason::InUse,
+        Reason::Full,
+        Reason::TooMany,
+        Reason::Stopping,
+    ];
+
+    /// The word in RTMP statuses, JSON bodies and metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::AuthMissing => "auth-missing",
+            Reason::AuthMalformed => "auth-malformed",
+            Reason::AuthBad => "auth-bad",
+            Reason::AuthExpired => "auth-expired",
+            Reason::ForeignAccount => "foreign-account",
+            Reason::ReservedApp => "reserved-app",
+            Reason::BadName => "bad-name",
+            Reason::NotFound => "not-found",
+            Reason::InUse => "in-use",
+            Reason::Full => "server-full",
+            Reason::TooMany => "too-many",
+            Reason::Stopping => "stopping",
+        }
+    }
+
+    /// The `code` of the `onStatus` that refuses a push or a play.
+    pub fn rtmp_code(self, action: Action) -> &'static str {
+        match (action, self) {
+            (Action::Push, Reason::InUse | Reason::BadName) => "NetStream.Publish.BadName",
+            (Action::Push, Reason::Full | Reason::TooMany | Reason::Stopping) => {
+                "NetStream.Publish.Failed"
+            }
+            (Action::Push, _) => "NetStream.Publish.Denied",
+            (Action::Play, Reason::NotFound | Reason::BadName) => "NetStream.Play.StreamNotFound",
+            (Action::Play, _) => "NetStream.Play.Failed",
+        }
+    }
+
+    /// The status of an HTTP answer. Whatever is wrong with a signature is 403, as the vendor's.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Reason::AuthMissing
+            | Reason::AuthMalformed
+            | Reason::AuthBad
+            | Reason::AuthExpired
+            | Reason::ForeignAccount => 403,
+            Reason::ReservedApp | Reason::BadName => 400,
+            Reason::NotFound => 404,
+            Reason::InUse => 409,
+            Reason::TooMany => 429,
+            Reason::Full | Reason::Stopping => 503,
+        }
+    }
+
+    /// The sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Reason::AuthMissing => "the URL is not signed: it needs txSecret and txTime",
+            Reason::AuthMalformed => {
+                "txSecret must be 32 or 64 hexadecimal digits, txTime a UNIX time in hexadecimal"
+            }
+            Reason::AuthBad => {
+                "the signature is wrong: another key, another stream name, or a changed character"
+            }
+            Reason::AuthExpired => "the URL has expired: sign a new one",
+            Reason::ForeignAccount => {
+                "the stream name begins with the number of an account this host does not belong to"
+            }
+            Reason::ReservedApp => "this app name is reserved for the server's own pages",
+            Reason::BadName => "the URL does not name a stream: it should end in /app/stream",
+            Reason::NotFound => "nobody publishes this stream",
+            Reason::InUse => "the stream is in use",
+            Reason::Full => "the server is full",
+            Reason::TooMany => "too many connections from this address",
+            Reason::Stopping => "the server is stopping",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.sentence())
+    }
+}
