@@ -18,6 +18,7 @@ mod decision;
 mod explain;
 #[doc(hidden)]
 pub mod fuzz;
+mod handle;
 mod keys;
 mod policy;
 mod query;
@@ -26,6 +27,7 @@ mod sign;
 
 pub use decision::{Allow, Request, decide};
 pub use explain::{Finding, Verdict, explain};
+pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};
 pub use policy::{Account, Action, Domain, Policy, PolicyError};
 pub use query::Query;

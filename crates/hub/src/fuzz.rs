@@ -136,7 +136,8 @@ impl Viewer {
             return;
         }
         let mut batch = Batch::default();
-        let skipped = self.subscription.next_batch(&mut batch, usize::from(how % 32) + 1, 4096);
+        let skipped =
+            self.subscription.next_batch(&mut batch, Seq::MAX, usize::from(how % 32) + 1, 4096);
         assert!(skipped.is_none_or(|s| s.frames > 0));
         let filter = self.subscription.filter();
         for (seq, frame) in &batch.frames {

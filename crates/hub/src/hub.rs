@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::limits::{Lag, Limits};
 use crate::publication::{Leave, Publication, Publisher};
-use crate::stats::{Protocol, Snapshot};
+use crate::stats::{Protocol, Snapshot, Totals};
 use crate::stream::{Seated, Stream};
 use crate::subscription::Subscription;
 use crate::takeover::InUse;
@@ -31,6 +31,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Streams {
     by_key: BTreeMap<StreamKey, Arc<Stream>>,
+    /// What the streams that are gone came to.
+    past: Totals,
     stopping: bool,
 }
 
@@ -127,8 +129,8 @@ impl Hub {
     /// forgets those that nobody watches any more. Once a second is often enough.
     pub fn sweep(&self, now: Instant) {
         let wait = self.inner.limits.republish_wait;
-        let mut streams = self.streams();
-        streams.by_key.retain(|_, stream| {
+        let Streams { by_key, past, .. } = &mut *self.streams();
+        by_key.retain(|_, stream| {
             let unwatched = stream.counters.viewers_all() == 0;
             let had_frames = stream.head() > 0;
             let abandoned = stream.is_abandoned(wait, now);
@@ -138,6 +140,7 @@ impl Hub {
                 || abandoned && unwatched;
             if over {
                 stream.end(Leave::Gone);
+                past.add(&stream.snapshot(now));
             }
             !over
         });
@@ -156,8 +159,13 @@ impl Hub {
     /// Every stream at this moment, in the order of their keys.
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         // The streams are looked at after the list is let go, so that nobody waits for a scrape.
-        let streams: Vec<_> = self.streams().by_key.values().cloned().collect();
-        Snapshot { streams: streams.iter().map(|s| s.snapshot(now)).collect() }
+        let (streams, mut totals): (Vec<_>, _) = {
+            let streams = self.streams();
+            (streams.by_key.values().cloned().collect(), streams.past)
+        };
+        let streams: Vec<_> = streams.iter().map(|s| s.snapshot(now)).collect();
+        streams.iter().for_each(|s| totals.add(s));
+        Snapshot { streams, totals }
     }
 
     /// The stream of that name, made if there is room. Publishers are counted against publishers

@@ -32,7 +32,9 @@ pub use hub::{Hub, InProcess, PublishError, Registry, StreamKey};
 pub use limits::{Lag, Limits, Retain};
 pub use log::Seq;
 pub use publication::{Leave, Publication, Publisher};
-pub use stats::{Protocol, Snapshot, StreamSnapshot};
+pub use stats::{
+    AudioInfo, Protocol, PublisherSnapshot, Snapshot, StreamSnapshot, Totals, VideoInfo,
+};
 pub use stream::{Life, Stream};
-pub use subscription::{Batch, Filter, Skipped, Subscription};
+pub use subscription::{Batch, Filter, Opening, Skipped, Subscription};
 pub use takeover::{Credential, InUse, STALE_AFTER, TakeOver};

@@ -155,6 +155,14 @@ impl Meter {
         self.audio.map(|a| AudioInfo { bits_per_s: rate, ..a })
     }
 
+    pub(crate) fn has_video(&self) -> bool {
+        self.video.is_some()
+    }
+
+    pub(crate) fn has_audio(&self) -> bool {
+        self.audio.is_some()
+    }
+
     pub(crate) fn bytes_in(&self) -> u64 {
         self.sums.bytes
     }
@@ -208,6 +216,33 @@ pub struct AudioInfo {
 pub struct Snapshot {
     /// By key, in order.
     pub streams: Vec<StreamSnapshot>,
+    /// Sums over these and all streams before them.
+    pub totals: Totals,
+}
+
+/// Sums that never shrink.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// Payload bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent to viewers, in the order of [`Protocol::ALL`].
+    pub bytes_out: [u64; Protocol::ALL.len()],
+    /// Times a viewer was late and jumped.
+    pub jumps: u64,
+    /// Frames lost by that.
+    pub frames_skipped: u64,
+}
+
+impl Totals {
+    /// Adds what one stream came to.
+    pub(crate) fn add(&mut self, stream: &StreamSnapshot) {
+        self.bytes_in += stream.bytes_in;
+        self.jumps += stream.jumps;
+        self.frames_skipped += stream.frames_skipped;
+        for (protocol, bytes) in &stream.bytes_out {
+            self.bytes_out[*protocol as usize] += bytes;
+        }
+    }
 }
 
 /// One stream at one moment.

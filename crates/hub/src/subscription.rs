@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use thalweg_wire::media::{Frame, Kind};
+use thalweg_wire::time::Dts;
 
 use crate::gop::{self, ConfigSet, Depth};
 use crate::limits::Lag;
@@ -40,6 +41,19 @@ pub struct Filter {
     pub video: bool,
 }
 
+/// What a newcomer gets before its first frame.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Metadata and sequence headers.
+    pub configs: Arc<ConfigSet>,
+    /// Time of the first frame.
+    pub dts: Dts,
+    /// Whether the stream has brought sound.
+    pub audio: bool,
+    /// Whether the stream has brought pictures.
+    pub video: bool,
+}
+
 /// What a viewer is to send next.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -56,6 +70,8 @@ pub struct Skipped {
     pub frames: u64,
     /// Configuration to send before going on, when it is not the one the viewer has.
     pub configs: Option<Arc<ConfigSet>>,
+    /// Time of the frame it goes on with.
+    pub dts: Dts,
 }
 
 impl Subscription {
@@ -91,13 +107,18 @@ impl Subscription {
 
     /// Places the cursor for a newcomer, or for a viewer that comes back from a pause, and answers
     /// what to send before the first frame. `None` while there is nothing to start with.
-    pub fn start(&mut self, depth: Depth) -> Option<Arc<ConfigSet>> {
+    pub fn start(&mut self, depth: Depth) -> Option<Opening> {
         let state = self.stream.lock();
         let start = gop::start(&state.log, depth)?;
         self.next = start.seq;
         self.await_key = start.await_key;
         self.granted = state.log.behind(start.seq);
-        Some(state.log.configs_at(start.seq))
+        Some(Opening {
+            configs: state.log.configs_at(start.seq),
+            dts: state.log.get(start.seq)?.frame.dts,
+            audio: state.meter.has_audio(),
+            video: state.meter.has_video(),
+        })
     }
 
     /// The number of the next frame to send. At the head this is the head.
@@ -138,12 +159,13 @@ impl Subscription {
         self.filter = filter;
     }
 
-    /// Fills `batch` with what comes next, at most `frames_max` frames and about `bytes_max`
-    /// payload bytes, and says if the viewer was late and has lost something. The cursor stays
-    /// until it is [`advanced`](Self::advance); only a jump moves it.
+    /// Fills `batch` with what comes next: frames before `until`, at most `frames_max`, of about
+    /// `bytes_max` payload bytes; and says if the viewer was late and has lost something. The
+    /// cursor stays until it is [`advanced`](Self::advance); only a jump moves it.
     pub fn next_batch(
         &mut self,
         batch: &mut Batch,
+        until: Seq,
         frames_max: usize,
         bytes_max: usize,
     ) -> Option<Skipped> {
@@ -157,8 +179,8 @@ impl Subscription {
         }
         let video_from = self.video_from(log);
         let mut bytes = 0;
-        batch.end = log.head();
-        for (seq, entry) in log.from(self.next) {
+        batch.end = log.head().min(until).max(self.next);
+        for (seq, entry) in log.from(self.next).take_while(|&(seq, _)| seq < until) {
             if batch.frames.len() == frames_max || bytes >= bytes_max {
                 batch.end = seq;
                 break;
@@ -205,7 +227,8 @@ impl Subscription {
         self.await_key = log.has_video && log.key_from(to) != Some(to);
         self.granted = log.behind(to);
         let changed = had.is_none_or(|had| !Arc::ptr_eq(&had, &configs) && *had != *configs);
-        Some(Skipped { frames, configs: changed.then_some(configs) })
+        let dts = log.get(to).map_or(0, |e| e.frame.dts);
+        Some(Skipped { frames, configs: changed.then_some(configs), dts })
     }
 }
 

@@ -140,12 +140,12 @@ fn a_batch_is_bounded_in_frames_and_bytes() {
     let mut viewer = world.subscribe();
     start(&mut viewer, Depth::Newest);
     let mut batch = Batch::default();
-    viewer.next_batch(&mut batch, 7, usize::MAX);
+    viewer.next_batch(&mut batch, u64::MAX, 7, usize::MAX);
     assert_eq!(batch.frames.len(), 7);
-    viewer.next_batch(&mut batch, usize::MAX, 25_000);
+    viewer.next_batch(&mut batch, u64::MAX, usize::MAX, 25_000);
     let bytes: usize = batch.frames.iter().map(|(_, f)| f.payload.len()).sum();
     assert!((25_000..35_000).contains(&bytes), "{bytes}");
     let first = batch.frames[0].0;
-    viewer.next_batch(&mut batch, 7, usize::MAX);
+    viewer.next_batch(&mut batch, u64::MAX, 7, usize::MAX);
     assert_eq!(batch.frames[0].0, first, "looking does not move the cursor");
 }

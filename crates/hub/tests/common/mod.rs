@@ -73,14 +73,14 @@ impl World {
 
 /// Starts a newcomer; answers its subscription's configuration as frames.
 pub fn start(subscription: &mut Subscription, depth: Depth) -> Vec<Frame> {
-    subscription.start(depth).unwrap().frames().to_vec()
+    subscription.start(depth).unwrap().configs.frames().to_vec()
 }
 
 /// Everything a viewer gets until it is level, and what it lost on the way.
 pub fn read_all(subscription: &mut Subscription) -> (Vec<Frame>, Vec<Skipped>) {
     let (mut frames, mut skips, mut batch) = (Vec::new(), Vec::new(), Batch::default());
     loop {
-        skips.extend(subscription.next_batch(&mut batch, 16, 1 << 20));
+        skips.extend(subscription.next_batch(&mut batch, u64::MAX, 16, 1 << 20));
         frames.extend(batch.frames.drain(..).map(|(_, frame)| frame));
         if batch.end == subscription.next() {
             return (frames, skips);

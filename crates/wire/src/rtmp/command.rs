@@ -155,6 +155,7 @@ pub mod code {
     pub const CONNECT_REJECTED: &str = "NetConnection.Connect.Rejected";
     pub const CONNECT_INVALID_APP: &str = "NetConnection.Connect.InvalidApp";
     pub const CONNECT_APP_SHUTDOWN: &str = "NetConnection.Connect.AppShutdown";
+    pub const CONNECT_CLOSED: &str = "NetConnection.Connect.Closed";
     pub const CALL_FAILED: &str = "NetConnection.Call.Failed";
     pub const PUBLISH_START: &str = "NetStream.Publish.Start";
     pub const PUBLISH_BAD_NAME: &str = "NetStream.Publish.BadName";

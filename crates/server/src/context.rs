@@ -1,0 +1,153 @@
+//! What every connection needs, and how a peer is told no.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use thalweg_access::{Action, Allow, PolicyReader, Query, Reason, Request, decide};
+use thalweg_hub::{
+    Credential, Depth, Hub, Lag, Life, Protocol, Publication, PublishError, Publisher, StreamKey,
+    Subscription,
+};
+use thalweg_wire::rtmp::Address;
+use thalweg_wire::rtmp::command::Status;
+use tokio::sync::watch;
+
+use crate::config::{CACHE_MS_MAX, Config};
+use crate::egress::Egress;
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+
+/// Shared by every connection.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) hub: Hub,
+    pub(crate) policy: PolicyReader,
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// A refusal, with everything a peer is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Denial {
+    pub(crate) reason: Reason,
+    /// The reason's own sentence, or more than that.
+    pub(crate) words: String,
+}
+
+impl Context {
+    /// Asks whether a peer may do this to a stream.
+    pub(crate) fn decide(&self, action: Action, address: &Address) -> Result<Permit, Denial> {
+        let request = Request {
+            action,
+            host: &address.host,
+            app: &address.app,
+            stream: &address.stream,
+            query: Query::new(&address.query),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let Allow { account, credential } = decide(&self.policy.get(), &request, now)?;
+        let key = StreamKey::new(&account, &address.app, &address.stream);
+        Ok(Permit { key, credential: credential.map(Credential) })
+    }
+
+    /// Gives a peer the seat of a stream's publisher.
+    pub(crate) fn publish(
+        &self,
+        permit: Permit,
+        peer: SocketAddr,
+        agent: &str,
+    ) -> Result<Publication, Denial> {
+        let agent = agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
+        let publisher = Publisher { peer, credential: permit.credential, agent };
+        Ok(self.hub.publish(&permit.key, publisher, Instant::now())?)
+    }
+
+    /// Subscribes a viewer and waits, as long as is configured, until the stream is live.
+    pub(crate) async fn subscribe(
+        &self,
+        permit: &Permit,
+        protocol: Protocol,
+    ) -> Result<Subscription, Denial> {
+        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, Instant::now())?;
+        let wait = Duration::from_secs(self.config.play.wait_s);
+        match tokio::time::timeout(wait, subscription.live()).await {
+            Ok(true) => Ok(subscription),
+            Ok(false) if self.is_stopping() => Err(Reason::Stopping.into()),
+            Ok(false) | Err(_) => Err(Reason::NotFound.into()),
+        }
+    }
+
+    /// Subscribes whoever only asks whether the stream is live.
+    pub(crate) fn look(&self, permit: &Permit, protocol: Protocol) -> Result<Subscription, Denial> {
+        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, Instant::now())?;
+        let is_live = matches!(*subscription.stream().life().borrow(), Life::Live(_));
+        if is_live { Ok(subscription) } else { Err(Reason::NotFound.into()) }
+    }
+
+    /// Where a viewer starts: as its URL says, or as configured.
+    pub(crate) fn depth(&self, query: Query<'_>) -> Depth {
+        let asked = query.get("cache").and_then(|ms| ms.parse::<u64>().ok());
+        match asked.unwrap_or(self.config.play.cache_ms).min(CACHE_MS_MAX) {
+            0 => Depth::Newest,
+            ms => Depth::AtLeast(ms),
+        }
+    }
+
+    pub(crate) fn flush(&self) -> Duration {
+        Duration::from_millis(self.config.play.flush_ms)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Waits until the server is to stop.
+    pub(crate) async fn stopped(&self) {
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// What a peer has been granted.
+#[derive(Debug, Clone)]
+pub(crate) struct Permit {
+    pub(crate) key: StreamKey,
+    credential: Option<Credential>,
+}
+
+impl Denial {
+    /// As an RTMP status.
+    pub(crate) fn to_status(&self, action: Action) -> Status {
+        Status::error(self.reason.rtmp_code(action), self.words.clone())
+            .with_reason(self.reason.code())
+    }
+}
+
+impl From<Reason> for Denial {
+    fn from(reason: Reason) -> Self {
+        Denial { reason, words: reason.sentence().to_owned() }
+    }
+}
+
+impl From<PublishError> for Denial {
+    fn from(e: PublishError) -> Self {
+        let reason = match e {
+            PublishError::InUse(_) => Reason::InUse,
+            PublishError::TooManyStreams(_) => Reason::Full,
+            PublishError::Stopping => Reason::Stopping,
+        };
+        Denial { reason, words: e.to_string() }
+    }
+}
+
+impl From<thalweg_wire::rtmp::address::BadAddress> for Denial {
+    fn from(e: thalweg_wire::rtmp::address::BadAddress) -> Self {
+        Denial { reason: Reason::BadName, words: e.to_string() }
+    }
+}
+
+/// Encoders name themselves in a few words.
+const AGENT_CHARS_MAX: usize = 80;

@@ -1,0 +1,174 @@
+//! How many may come in: connections in all, and strangers by address.
+//!
+//! A stranger is a peer that has not yet been let in to anything. Whoever has shown a valid URL no
+//! longer counts against its address: a school is one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thalweg_access::Reason;
+
+/// The counts.
+#[derive(Debug)]
+pub struct Gate {
+    connections_max: usize,
+    strangers_max: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    connections: usize,
+    refusals: usize,
+    strangers: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place. Dropping it leaves.
+#[derive(Debug)]
+pub struct Place {
+    gate: Arc<Gate>,
+    address: IpAddr,
+    is_stranger: bool,
+    /// Set when the peer is only let in to be told why it is not.
+    refusal: Option<Reason>,
+}
+
+impl Gate {
+    /// A gate with these caps.
+    pub fn new(connections_max: usize, strangers_max: usize) -> Arc<Self> {
+        Arc::new(Gate { connections_max, strangers_max, counts: Mutex::default() })
+    }
+
+    /// Lets a peer in, or lets it in to be refused, or not at all: `None` when even those who
+    /// are only to be told "no" are too many.
+    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let address = group(peer);
+        let mut counts = self.counts();
+        let strangers = counts.strangers.get(&address).copied().unwrap_or(0);
+        let refusal = if counts.connections >= self.connections_max {
+            Some(Reason::Full)
+        } else if strangers >= self.strangers_max {
+            Some(Reason::TooMany)
+        } else {
+            None
+        };
+        if refusal.is_some() {
+            if counts.refusals >= REFUSALS_MAX {
+                return None;
+            }
+            counts.refusals += 1;
+        } else {
+            counts.connections += 1;
+            *counts.strangers.entry(address).or_default() += 1;
+        }
+        let is_stranger = refusal.is_none();
+        Some(Place { gate: Arc::clone(self), address, is_stranger, refusal })
+    }
+
+    /// Connections let in, now.
+    pub fn connections(&self) -> usize {
+        self.counts().connections
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Why the peer is to be told no, if it is.
+    pub fn refusal(&self) -> Option<Reason> {
+        self.refusal
+    }
+
+    /// The peer has been let in to something.
+    pub fn is_known(&mut self) {
+        if std::mem::take(&mut self.is_stranger) {
+            self.gate.counts().forget_stranger(self.address);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.gate.counts();
+        if self.refusal.is_some() {
+            counts.refusals -= 1;
+        } else {
+            counts.connections -= 1;
+        }
+        if self.is_stranger {
+            counts.forget_stranger(self.address);
+        }
+    }
+}
+
+impl Counts {
+    fn forget_stranger(&mut self, address: IpAddr) {
+        if let Some(n) = self.strangers.get_mut(&address) {
+            *n -= 1;
+            if *n == 0 {
+                self.strangers.remove(&address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one
+/// subscriber gets.
+fn group(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// Peers let in only to be refused, at one time. Each costs a handshake and a few kilobytes.
+const REFUSALS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v4(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn strangers_are_counted_by_address_and_known_peers_are_not() {
+        let gate = Gate::new(100, 2);
+        let mut first = gate.enter(v4(1)).unwrap();
+        let _second = gate.enter(v4(1)).unwrap();
+        assert_eq!(gate.enter(v4(1)).unwrap().refusal(), Some(Reason::TooMany));
+        assert_eq!(gate.enter(v4(2)).unwrap().refusal(), None);
+        first.is_known();
+        assert_eq!(gate.enter(v4(1)).unwrap().refusal(), None);
+    }
+
+    #[test]
+    fn a_full_server_still_says_so() {
+        let gate = Gate::new(3, 99);
+        let inside: Vec<_> = (0..3).map(|i| gate.enter(v4(i)).unwrap()).collect();
+        let refused: Vec<_> = (0..REFUSALS_MAX).map(|_| gate.enter(v4(9)).unwrap()).collect();
+        assert!(refused.iter().all(|p| p.refusal() == Some(Reason::Full)));
+        assert!(gate.enter(v4(9)).is_none(), "but not to everyone at once");
+        drop((inside, refused));
+        assert_eq!(gate.connections(), 0);
+        assert!(gate.counts().strangers.is_empty());
+    }
+
+    #[test]
+    fn one_ipv6_subscriber_is_one_address() {
+        let gate = Gate::new(100, 1);
+        let _one = gate.enter("2001:db8::1".parse().unwrap()).unwrap();
+        let refused = |a: &str| gate.enter(a.parse().unwrap()).unwrap().refusal().is_some();
+        assert!(refused("2001:db8::2"));
+        assert!(!refused("2001:db8:0:1::2"));
+        let _mapped = gate.enter("::ffff:192.0.2.1".parse().unwrap()).unwrap();
+        assert!(refused("192.0.2.1"));
+    }
+}

@@ -1,0 +1,28 @@
+//! Sockets.
+//!
+//! A frame walks one way: socket, [`drive`], session, hub, [`egress`], socket. Each transport keeps
+//! the same outline: accept, who is it, may it, hub, egress.
+//!
+//! | to ... | start at |
+//! |---|---|
+//! | run a server | [`Server::load`], then [`Server::run`] |
+//! | read a configuration file | [`Config::parse`] |
+
+pub mod config;
+mod context;
+pub mod drive;
+pub mod egress;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod gate;
+mod http;
+mod http_flv;
+pub mod http_head;
+mod metrics;
+mod ops;
+mod rtmp;
+mod server;
+pub mod socket;
+
+pub use config::{Config, ConfigError};
+pub use server::{LoadError, Server};

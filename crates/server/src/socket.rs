@@ -1,0 +1,78 @@
+//! What drivers and pumps need of a socket, and how ours are set up.
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+
+/// A stream of bytes both ways that never makes its caller wait.
+///
+/// All methods take `&self`: the driver reads while a pump writes.
+pub trait Socket: Send + Sync + std::fmt::Debug {
+    /// Ready when a read may succeed. Only the driver asks.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Ready when a write may succeed. Only the driver asks.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Reads what is there; `WouldBlock` when nothing is, 0 at the end.
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    /// Writes what fits; `WouldBlock` when nothing does.
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
+    /// As `try_write`, of several pieces.
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Says that nothing more will be written.
+    fn close_write(&self) -> io::Result<()>;
+}
+
+impl Socket for TcpStream {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(cx)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(cx)
+    }
+
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        TcpStream::try_read(self, buf)
+    }
+
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        TcpStream::try_write(self, buf)
+    }
+
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        TcpStream::try_write_vectored(self, bufs)
+    }
+
+    fn close_write(&self) -> io::Result<()> {
+        SockRef::from(self).shutdown(std::net::Shutdown::Write)
+    }
+}
+
+/// Sets a fresh connection up.
+///
+/// Writes are gathered in our own code, where their delay is known, so Nagle's algorithm is off.
+/// Keep-alive finds peers that are gone while nothing is sent to them; the user timeout finds
+/// those that are gone, or do not read, while something is.
+pub(crate) fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EACH)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
+}
+
+/// A peer that vanished is found after 20 + 3 x 5 = 35 s.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
+const KEEPALIVE_EACH: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+/// Longer than the 20 s after which a viewer that reads too slowly is cut with a reason.
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
