@@ -200,6 +200,13 @@ pub struct VideoInfo {
     pub gop_ms: Option<u64>,
 }
 
+impl VideoInfo {
+    /// The codec's name, if we know it.
+    pub fn codec_name(&self) -> Option<&'static str> {
+        self.codec.map(Codec::name)
+    }
+}
+
 /// Sound of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct AudioInfo {
@@ -242,6 +249,13 @@ impl Totals {
         for (protocol, bytes) in &stream.bytes_out {
             self.bytes_out[*protocol as usize] += bytes;
         }
+    }
+}
+
+impl AudioInfo {
+    /// The codec's name, if we know it.
+    pub fn codec_name(&self) -> Option<&'static str> {
+        self.codec.map(Codec::name)
     }
 }
 

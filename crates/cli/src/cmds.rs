@@ -1,0 +1,8 @@
+//! One command, one file, one `Args`, one `run`.
+
+pub(crate) mod check_url;
+pub(crate) mod demo;
+pub(crate) mod play;
+pub(crate) mod push;
+pub(crate) mod serve;
+pub(crate) mod sign;

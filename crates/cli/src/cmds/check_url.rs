@@ -1,0 +1,107 @@
+//! `thalweg check-url`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use thalweg_access::{Action, Query, Request, Verdict, explain};
+use thalweg_wire::rtmp::Address;
+
+use crate::setup::Setup;
+use crate::show;
+
+/// Say which rule a URL breaks, in words.
+///
+/// Checks a pasted URL against this server's configuration and keys, without connecting anywhere.
+/// The exit code is 0 when it would be let in, 1 when not.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The URL, in quotes: a shell would cut it at the first &.
+    url: String,
+    /// What it is to be used for. Without this, http URLs are for play and rtmp URLs for push.
+    #[arg(long = "as", value_name = "ACTION")]
+    action: Option<ActionArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ActionArg {
+    Push,
+    Play,
+}
+
+pub(crate) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode> {
+    let setup = Setup::load(config)?;
+    let (address, usual) = parse(args.url.trim())?;
+    let action = match args.action {
+        Some(ActionArg::Push) => Action::Push,
+        Some(ActionArg::Play) => Action::Play,
+        None => usual,
+    };
+    let request = Request {
+        action,
+        host: &address.host,
+        app: &address.app,
+        stream: &address.stream,
+        query: Query::new(&address.query),
+    };
+    let findings = explain(&setup.policy, &request, show::now_unix_s());
+    show::line(format_args!(
+        "as a {}, app {}, stream {}:",
+        action.name(),
+        address.app,
+        address.stream
+    ));
+    for finding in &findings {
+        let mark = match finding.verdict {
+            Verdict::Good => " ok ",
+            Verdict::Odd => "odd ",
+            Verdict::Bad => "BAD ",
+        };
+        show::line(format_args!("{mark} {}", finding.text));
+    }
+    let bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
+    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The stream a URL names, and what such URLs are usually for.
+fn parse(url: &str) -> Result<(Address, Action)> {
+    if url.starts_with("rtmp://") {
+        let address = Address::from_url(url).with_context(|| no_query(url))?;
+        return Ok((address, Action::Push));
+    }
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        bail!("the URL should begin with rtmp:// or http://");
+    };
+    // The same parts in the same places, but for the suffix.
+    let address = Address::from_url(&format!("rtmp://{rest}")).with_context(|| no_query(url))?;
+    let Some(stream) = address.stream.strip_suffix(".flv").map(str::to_owned) else {
+        bail!("an HTTP URL should end in .flv before the question mark");
+    };
+    Ok((Address { stream, ..address }, Action::Play))
+}
+
+/// A URL without what may be secret in it.
+fn no_query(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_both_kinds() {
+        let (a, action) = parse("http://h:8080/a/b/room.flv?txTime=1").unwrap();
+        assert_eq!((a.app.as_str(), a.stream.as_str(), action), ("a/b", "room", Action::Play));
+        assert_eq!(parse("rtmp://h/live/room").unwrap().1, Action::Push);
+        for (url, words) in [
+            ("room", "should begin with"),
+            ("http://h/live/room?txSecret=abc", "should end in .flv"),
+            ("rtmp://h/live?txSecret=abc", "/app/stream"),
+        ] {
+            let error = format!("{:#}", parse(url).unwrap_err());
+            assert!(error.contains(words) && !error.contains("abc"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Configuration and keys, as every command that needs them reads them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use thalweg_access::{Account, Action, Domain, Key, Keys, Policy};
+use thalweg_server::Config;
+use thalweg_server::config::{AccountConfig, ActionConfig, DomainConfig};
+
+use crate::keyfile::KeyFile;
+
+/// A configuration and the policy it makes.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) policy: Policy,
+    pub(crate) keys: KeyFile,
+}
+
+impl Setup {
+    /// Reads the configuration file, if there is one, and the keys; makes the keys it lacks.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Setup> {
+        let config = read_config(path)?;
+        let mut keys = KeyFile::open(&config.data_dir)?;
+        let policy = policy(&config.accounts, &mut keys)?;
+        Ok(Setup { config, policy, keys })
+    }
+}
+
+fn read_config(path: Option<&Path>) -> Result<Config> {
+    let usual = Path::new(USUAL_FILE);
+    let path = match path {
+        Some(path) => path,
+        None if usual.exists() => usual,
+        None => return Ok(Config::default()),
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    Config::parse(&text).with_context(|| format!("in the configuration {}", path.display()))
+}
+
+/// The accounts of a configuration, or the one that everyone starts with.
+fn policy(accounts: &[AccountConfig], keys: &mut KeyFile) -> Result<Policy> {
+    let usual = [AccountConfig { bizid: USUAL_BIZID.to_owned(), domains: Vec::new() }];
+    let accounts = if accounts.is_empty() { &usual } else { accounts };
+    let accounts: Result<Vec<Account>> = accounts.iter().map(|a| account(a, keys)).collect();
+    Policy::new(accounts?).context("in the accounts of the configuration")
+}
+
+fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
+    let usual = [ActionConfig::Push, ActionConfig::Play].map(|action| DomainConfig {
+        action,
+        host: None,
+        key: None,
+        backup_key: None,
+        auth: None,
+        validity_s: 0,
+    });
+    let mut domains = Vec::new();
+    // An account that sets up only one of the two has the usual one for the other.
+    for usual in usual {
+        let set: Vec<_> = config.domains.iter().filter(|d| d.action == usual.action).collect();
+        let of_action = if set.is_empty() { vec![&usual] } else { set };
+        for d in of_action {
+            domains.push(domain(&config.bizid, d, keys)?);
+        }
+    }
+    Ok(Account { bizid: Arc::from(config.bizid.as_str()), domains })
+}
+
+fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Domain> {
+    let action = Action::from(config.action);
+    let host = config.host.as_ref().map(|h| h.to_lowercase());
+    let main = match &config.key {
+        Some(key) => Key::new(key),
+        None => keys.key(bizid, action, host.as_deref())?,
+    };
+    Ok(Domain {
+        action,
+        host,
+        keys: Keys { main, backup: config.backup_key.as_ref().map(Key::new) },
+        auth: config.auth.unwrap_or(action == Action::Push),
+        validity_s: config.validity_s,
+    })
+}
+
+const USUAL_FILE: &str = "thalweg.toml";
+const USUAL_BIZID: &str = "1";

@@ -1,0 +1,48 @@
+//! What the program prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "here, and only here, it prints")]
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A line of an answer.
+pub(crate) fn line(text: impl std::fmt::Display) {
+    println!("{text}");
+}
+
+/// A line about what is going on, apart from the answer.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// An error and what caused it, and the exit code for it.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    eprintln!("thalweg: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// A moment, in UTC, to the second.
+pub(crate) fn moment(unix_s: u64) -> String {
+    match UNIX_EPOCH.checked_add(Duration::from_secs(unix_s)) {
+        Some(time) if unix_s < YEAR_9999 => humantime::format_rfc3339_seconds(time)
+            .to_string()
+            .replace('T', " ")
+            .replace('Z', " UTC"),
+        _ => "the end of time".to_owned(),
+    }
+}
+
+/// The time now, UNIX seconds.
+pub(crate) fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Bits a second in words.
+pub(crate) fn rate(bits_per_s: f64) -> String {
+    if bits_per_s >= 1e6 {
+        format!("{:.2} Mbit/s", bits_per_s / 1e6)
+    } else {
+        format!("{:.0} kbit/s", bits_per_s / 1e3)
+    }
+}
+
+const YEAR_9999: u64 = 253_370_764_800;

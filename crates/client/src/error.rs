@@ -1,0 +1,80 @@
+//! What can go wrong, and whose doing it is.
+
+use std::io;
+
+use thalweg_wire::rtmp::address::BadAddress;
+use thalweg_wire::rtmp::command::Status;
+
+/// Why a stream could not be sent or watched.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL is not one of ours.
+    #[error("{0}")]
+    Url(#[from] BadAddress),
+    /// The URL's scheme is not known here.
+    #[error("{0}")]
+    Scheme(&'static str),
+    /// The host cannot be found.
+    #[error("cannot find host {host}: {error}")]
+    Resolve {
+        /// As in the URL.
+        host: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Nobody answers there.
+    #[error("cannot connect to {to}: {error}")]
+    Connect {
+        /// Host and port.
+        to: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The server said no.
+    #[error("the server refused: {}", words(.0))]
+    Refused(Status),
+    /// The server ended the stream.
+    #[error("the server ended the stream: {}", words(.0))]
+    Ended(Status),
+    /// An HTTP status other than 200.
+    #[error("the server answered {status}: {body}")]
+    Http {
+        /// The status.
+        status: u16,
+        /// What it says, cut short.
+        body: String,
+    },
+    /// The server closed without a word.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The network failed.
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    /// Something was wrong with what the server said.
+    #[error("the server does not keep to the protocol: {0}")]
+    Protocol(#[from] thalweg_wire::Error),
+    /// The answer was no HTTP.
+    #[error("the server does not keep to HTTP: {0}")]
+    Hyper(#[from] hyper::Error),
+}
+
+impl Error {
+    /// Whether trying again later may help: the network failed, or the stream was not there.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Error::Connect { .. } | Error::Closed | Error::Io(_) | Error::Resolve { .. } => true,
+            Error::Http { status, .. } => matches!(status, 404 | 429 | 503),
+            Error::Ended(status) => !status.code.ends_with("Replaced"),
+            _ => false,
+        }
+    }
+}
+
+fn words(status: &Status) -> String {
+    let Status { code, description, reason, .. } = status;
+    match reason {
+        Some(reason) => format!("{description} ({reason}, {code})"),
+        None if description.is_empty() => code.to_string(),
+        None => format!("{description} ({code})"),
+    }
+}

@@ -1,0 +1,22 @@
+//! Publish and play.
+//!
+//! | to ... | start at |
+//! |---|---|
+//! | send a stream | [`Publisher::connect`] |
+//! | watch a stream | [`Player::connect`] |
+//! | read an FLV file, or the test clock | [`source`] |
+//! | send frames at their own pace | [`Pace`] |
+
+mod error;
+mod http_flv;
+mod pace;
+mod play;
+mod publish;
+mod rtmp;
+pub mod source;
+mod target;
+
+pub use error::Error;
+pub use pace::Pace;
+pub use play::Player;
+pub use publish::Publisher;

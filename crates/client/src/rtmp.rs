@@ -1,0 +1,128 @@
+//! One RTMP connection: a session of `wire` over a socket.
+
+use std::io;
+use std::time::Instant;
+
+use thalweg_wire::media::Frame;
+use thalweg_wire::rtmp::client::{Event, Output, Purpose, Session};
+use thalweg_wire::rtmp::handshake::Style;
+use thalweg_wire::rtmp::{Address, Limits};
+use tokio::net::TcpStream;
+
+use crate::error::Error;
+use crate::target::connect;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    session: Session,
+    stream: TcpStream,
+    unsent: Vec<u8>,
+    sent: usize,
+    buffer: Box<[u8]>,
+}
+
+impl Connection {
+    /// Connects and asks; answers when the server has said yes.
+    pub(crate) async fn open(purpose: Purpose, address: Address) -> Result<Self, Error> {
+        let stream = connect(&address.host, address.port).await?;
+        let limits = Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Limits::default() };
+        let (seed, now) = (u64::from(stream.local_addr()?.port()), Instant::now());
+        let session = Session::new(purpose, address, Style::Simple, &limits, seed, now);
+        let buffer = vec![0; READ_BYTES].into();
+        let mut connection = Connection { session, stream, unsent: Vec::new(), sent: 0, buffer };
+        loop {
+            match connection.next_event().await? {
+                Event::Started => return Ok(connection),
+                Event::Refused(status) => return Err(Error::Refused(status)),
+                Event::Ended(status) => return Err(Error::Ended(status)),
+                Event::Status(_) | Event::Frame(_) => {}
+            }
+        }
+    }
+
+    /// The next event. Cancelling loses nothing.
+    pub(crate) async fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            let deadline = match self.session.poll_output() {
+                Output::Transmit(bytes) => {
+                    self.unsent.extend_from_slice(&bytes);
+                    continue;
+                }
+                Output::Event(event) => return Ok(event),
+                Output::Timeout(at) => at,
+            };
+            let timer = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ready = self.stream.writable(), if self.sent < self.unsent.len() => {
+                    ready?;
+                    self.write_some()?;
+                }
+                ready = self.stream.readable() => {
+                    ready?;
+                    self.read_some()?;
+                }
+                () = timer => self.session.handle_timeout(Instant::now())?,
+            }
+        }
+    }
+
+    /// Sends one frame, and takes in what the server has said meanwhile.
+    pub(crate) async fn send(&mut self, frame: &Frame) -> Result<(), Error> {
+        self.session.send(frame)?;
+        self.flush().await
+    }
+
+    /// Ends the stream and waits until everything is sent.
+    pub(crate) async fn close(mut self) -> Result<(), Error> {
+        self.session.close();
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        loop {
+            match self.session.poll_output() {
+                Output::Transmit(bytes) => self.unsent.extend_from_slice(&bytes),
+                Output::Event(Event::Ended(status)) => return Err(Error::Ended(status)),
+                Output::Event(_) => {}
+                Output::Timeout(_) if self.sent == self.unsent.len() => return self.read_some(),
+                Output::Timeout(_) => {
+                    tokio::select! {
+                        ready = self.stream.writable() => { ready?; self.write_some()?; }
+                        ready = self.stream.readable() => { ready?; self.read_some()?; }
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_some(&mut self) -> Result<(), Error> {
+        match self.stream.try_write(&self.unsent[self.sent..]) {
+            Ok(n) => self.sent += n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e.into()),
+        }
+        if self.sent == self.unsent.len() {
+            self.unsent.clear();
+            self.sent = 0;
+        }
+        Ok(())
+    }
+
+    fn read_some(&mut self) -> Result<(), Error> {
+        match self.stream.try_read(&mut self.buffer) {
+            Ok(0) => Err(Error::Closed),
+            Ok(n) => Ok(self.session.handle_bytes(&self.buffer[..n])?),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+/// A client trusts its server with more than a server does its clients.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+const READ_BYTES: usize = 64 << 10;

@@ -1,0 +1,4 @@
+//! Where frames to publish come from.
+
+pub mod clock;
+pub mod flv;

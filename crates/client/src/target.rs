@@ -1,0 +1,72 @@
+//! Where a URL leads.
+
+use std::time::Duration;
+
+use thalweg_wire::rtmp::Address;
+use tokio::net::TcpStream;
+
+use crate::error::Error;
+
+/// A stream and how it is reached.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    Rtmp(Address),
+    Http(HttpTarget),
+}
+
+/// A stream over HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpTarget {
+    pub(crate) authority: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Path and query.
+    pub(crate) path: String,
+}
+
+impl Target {
+    pub(crate) fn parse(url: &str) -> Result<Target, Error> {
+        if let Some(rest) = url.strip_prefix("http://") {
+            return HttpTarget::parse(rest).map(Target::Http);
+        }
+        if url.starts_with("rtmp://") {
+            return Ok(Target::Rtmp(Address::from_url(url)?));
+        }
+        Err(Error::Scheme("the URL should begin with rtmp:// or http://"))
+    }
+}
+
+impl HttpTarget {
+    fn parse(rest: &str) -> Result<HttpTarget, Error> {
+        let bad = || Error::Scheme("the URL should look like http://host:port/app/stream.flv");
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).ok_or_else(bad)?);
+        // Host and port are written as in an RTMP URL.
+        let address = Address::from_url(&format!("rtmp://{authority}/a/b"))?;
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, p)| !p.contains(']'));
+        let port = if has_port { address.port } else { 80 };
+        let (authority, path) = (authority.to_owned(), path.to_owned());
+        Ok(HttpTarget { authority, host: address.host, port, path })
+    }
+}
+
+/// Connects, and says to whom it could not.
+pub(crate) async fn connect(host: &str, port: u16) -> Result<TcpStream, Error> {
+    let addresses = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| Error::Resolve { host: host.to_owned(), error })?;
+    let mut last = None;
+    for address in addresses {
+        match tokio::time::timeout(CONNECT_MAX, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => last = Some(std::io::ErrorKind::TimedOut.into()),
+        }
+    }
+    let error = last.unwrap_or_else(|| std::io::ErrorKind::NotFound.into());
+    Err(Error::Connect { to: format!("{host}:{port}"), error })
+}
+
+const CONNECT_MAX: Duration = Duration::from_secs(5);

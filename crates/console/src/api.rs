@@ -1,0 +1,3 @@
+//! The API, one file a subject.
+
+pub(crate) mod streams;
