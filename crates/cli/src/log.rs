@@ -6,6 +6,7 @@ use tracing_subscriber::prelude::*;
 
 /// What is logged, and how.
 #[derive(Debug, clap::Args)]
+#[group(id = "logging")]
 pub(crate) struct Args {
     /// How much is logged: error, warn, info, debug or trace.
     #[arg(long, global = true, env = "THALWEG_LOG", default_value = "info", value_name = "LEVEL")]

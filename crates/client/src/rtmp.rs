@@ -89,7 +89,12 @@ impl Connection {
                 Output::Transmit(bytes) => self.unsent.extend_from_slice(&bytes),
                 Output::Event(Event::Ended(status)) => return Err(Error::Ended(status)),
                 Output::Event(_) => {}
-                Output::Timeout(_) if self.sent == self.unsent.len() => return self.read_some(),
+                Output::Timeout(_) if self.sent == self.unsent.len() => {
+                    // What the server has said meanwhile: perhaps that it is over.
+                    if !self.read_some()? {
+                        return Ok(());
+                    }
+                }
                 Output::Timeout(_) => {
                     tokio::select! {
                         ready = self.stream.writable() => { ready?; self.write_some()?; }
@@ -113,11 +118,12 @@ impl Connection {
         Ok(())
     }
 
-    fn read_some(&mut self) -> Result<(), Error> {
+    /// Reads what is there, and answers whether anything was.
+    fn read_some(&mut self) -> Result<bool, Error> {
         match self.stream.try_read(&mut self.buffer) {
             Ok(0) => Err(Error::Closed),
-            Ok(n) => Ok(self.session.handle_bytes(&self.buffer[..n])?),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Ok(n) => Ok(self.session.handle_bytes(&self.buffer[..n]).map(|()| true)?),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(e) => Err(e.into()),
         }
     }

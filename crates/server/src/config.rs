@@ -96,7 +96,7 @@ pub struct Play {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections at one time. Default 20 000.
+    /// Connections at one time. Default 10 000.
     pub connections_max: usize,
     /// Connections of one address that have not yet been let in to anything. Default 64.
     pub strangers_per_address_max: usize,
@@ -235,7 +235,7 @@ impl Default for Play {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections_max: 20_000,
+            connections_max: 10_000,
             strangers_per_address_max: 64,
             streams_max: 10_000,
             message_bytes_max: 4 << 20,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{Action, Allow, PolicyReader, Query, Reason, Request, decide};
 use thalweg_hub::{
@@ -13,6 +13,7 @@ use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::command::Status;
 use tokio::sync::watch;
 
+use crate::clock::now;
 use crate::config::{CACHE_MS_MAX, Config};
 use crate::egress::Egress;
 use crate::gate::Gate;
@@ -63,7 +64,7 @@ impl Context {
     ) -> Result<Publication, Denial> {
         let agent = agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
         let publisher = Publisher { peer, credential: permit.credential, agent };
-        Ok(self.hub.publish(&permit.key, publisher, Instant::now())?)
+        Ok(self.hub.publish(&permit.key, publisher, now())?)
     }
 
     /// Subscribes a viewer and waits, as long as is configured, until the stream is live.
@@ -72,7 +73,7 @@ impl Context {
         permit: &Permit,
         protocol: Protocol,
     ) -> Result<Subscription, Denial> {
-        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, Instant::now())?;
+        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
         let wait = Duration::from_secs(self.config.play.wait_s);
         match tokio::time::timeout(wait, subscription.live()).await {
             Ok(true) => Ok(subscription),
@@ -83,7 +84,7 @@ impl Context {
 
     /// Subscribes whoever only asks whether the stream is live.
     pub(crate) fn look(&self, permit: &Permit, protocol: Protocol) -> Result<Subscription, Denial> {
-        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, Instant::now())?;
+        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
         let is_live = matches!(*subscription.stream().life().borrow(), Life::Live(_));
         if is_live { Ok(subscription) } else { Err(Reason::NotFound.into()) }
     }

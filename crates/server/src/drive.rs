@@ -16,6 +16,7 @@ use thalweg_wire::rtmp::command::Status;
 use thalweg_wire::rtmp::server::{Event, Output, Session};
 use tokio::time::Sleep;
 
+use crate::clock::now;
 use crate::socket::Socket;
 
 /// A session and its socket.
@@ -102,7 +103,7 @@ impl Driver {
     /// # Errors
     /// What the bytes held back meanwhile turn out to be.
     pub fn accept(&mut self) -> Result<(), Ended> {
-        Ok(self.session.accept(Instant::now())?)
+        Ok(self.session.accept(now())?)
     }
 
     /// Refuses what the session asked.
@@ -110,7 +111,7 @@ impl Driver {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub fn reject(&mut self, why: &Status) -> Result<(), Ended> {
-        Ok(self.session.reject(Instant::now(), why)?)
+        Ok(self.session.reject(now(), why)?)
     }
 
     /// The session.
@@ -141,7 +142,7 @@ impl Driver {
     /// Ends what the session runs, tells the peer why, and waits until it has read that, for a
     /// moment at most: a connection closed too early takes its last words with it.
     pub async fn farewell(mut self, why: &Status) {
-        self.session.end(Instant::now(), why);
+        self.session.end(now(), why);
         self.linger().await;
     }
 
@@ -190,7 +191,7 @@ impl Driver {
             while self.socket.poll_readable(cx)?.is_ready() {
                 let read = with_scratch(|buf| -> io::Result<_> {
                     let n = self.socket.try_read(buf)?;
-                    Ok((n, self.session.handle_bytes(Instant::now(), &buf[..n])))
+                    Ok((n, self.session.handle_bytes(now(), &buf[..n])))
                 });
                 match read {
                     Ok((0, _)) => return Poll::Ready(Err(Ended::Closed)),
@@ -201,7 +202,7 @@ impl Driver {
             }
         }
         std::task::ready!(self.poll_timer(cx, at));
-        Poll::Ready(self.session.handle_timeout(Instant::now()).map_err(Ended::Protocol))
+        Poll::Ready(self.session.handle_timeout(now()).map_err(Ended::Protocol))
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Option<Instant>) -> Poll<()> {

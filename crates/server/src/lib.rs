@@ -8,6 +8,7 @@
 //! | run a server | [`Server::load`], then [`Server::run`] |
 //! | read a configuration file | [`Config::parse`] |
 
+mod clock;
 pub mod config;
 mod context;
 pub mod drive;

@@ -1,7 +1,6 @@
 //! Counts for Prometheus. What the hub knows is read when somebody asks.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode};
@@ -12,6 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 use thalweg_access::Reason;
 use thalweg_hub::{Hub, Protocol, StreamSnapshot};
 
+use crate::clock::now;
 use crate::gate::Gate;
 
 /// All counts of one server.
@@ -100,7 +100,7 @@ struct HubCollector {
 
 impl Collector for HubCollector {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let snapshot = self.hub.snapshot(Instant::now());
+        let snapshot = self.hub.snapshot(now());
         let published = snapshot.streams.iter().filter(|s| s.publisher.is_some()).count();
         let kept: u64 = snapshot.streams.iter().map(|s| s.kept_bytes).sum();
         gauge(&mut out, "connections", "Connections let in", self.gate.connections() as u64)?;

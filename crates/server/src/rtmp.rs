@@ -12,6 +12,7 @@ use thalweg_wire::rtmp::command::{Status, code};
 use thalweg_wire::rtmp::server::{Event, Session};
 use tokio::sync::oneshot;
 
+use crate::clock::now;
 use crate::context::{Context, Denial, Permit};
 use crate::drive::{Driver, Ended, Step};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
@@ -25,7 +26,7 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     place: Place,
 ) {
-    let session = Session::new(ctx.config.session_limits(), seed(), Instant::now());
+    let session = Session::new(ctx.config.session_limits(), seed(), now());
     let driver = Driver::new(session, socket);
     let mut connection = Connection { ctx, driver, peer, place };
     loop {
@@ -89,7 +90,7 @@ impl Connection {
         let (stream, peer) = (publication.stream().key().clone(), self.peer);
         tracing::info!(%stream, %peer, agent, epoch = publication.epoch(), "publish begins");
         self.ctx.metrics.publish_began();
-        let began = Instant::now();
+        let began = now();
         let (next, cause) = self.run_publication(publication).await;
         let seconds = began.elapsed().as_secs();
         tracing::info!(%stream, %peer, seconds, cause, "publish ends");
@@ -107,7 +108,7 @@ impl Connection {
             let mut event = match event {
                 Ok(event) => Some(event),
                 Err(ended) => {
-                    publication.close(Instant::now());
+                    publication.close(now());
                     let cause = ended.to_string();
                     return (self.end(ended).await, cause);
                 }
@@ -115,12 +116,12 @@ impl Connection {
             while let Some(e) = event {
                 match e {
                     Event::Frame(frame) => {
-                        if let Err(leave) = publication.append(frame, Instant::now()) {
+                        if let Err(leave) = publication.append(frame, now()) {
                             return self.dismiss(leave).await;
                         }
                     }
                     Event::Ended => {
-                        publication.close(Instant::now());
+                        publication.close(now());
                         return (Some(self), "the publisher unpublished".to_owned());
                     }
                     _ => {}
@@ -309,7 +310,7 @@ impl Viewing {
         ctx.metrics.play_began(protocol);
         let stream = &permit.key;
         tracing::info!(%stream, %peer, protocol = protocol.name(), "play begins");
-        Viewing { permit, protocol, peer, began: Instant::now() }
+        Viewing { permit, protocol, peer, began: now() }
     }
 
     pub(crate) fn over(self, done: Option<Done>) {
@@ -329,5 +330,5 @@ impl Viewing {
 /// Bytes of a handshake need only differ: the time will do.
 fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(Instant::now())
+    RandomState::new().hash_one(now())
 }

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock::now;
 use crate::config::{Config, HTTP_PORT, Listen};
 use crate::context::Context;
 use crate::egress::Egress;
@@ -140,7 +141,7 @@ impl Server {
                         tasks.spawn(http::serve_operator(Arc::clone(&ctx), stream, private.clone()));
                     }
                 }
-                _ = sweep.tick() => ctx.hub.sweep(Instant::now()),
+                _ = sweep.tick() => ctx.hub.sweep(now()),
                 Some(ended) = tasks.join_next() => log_panic(ended),
                 () = &mut shutdown => break,
             }

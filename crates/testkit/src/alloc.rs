@@ -32,6 +32,11 @@ pub fn count<T>(work: impl FnOnce() -> T) -> (T, Count) {
     (answer, count)
 }
 
+/// What this thread has allocated so far, for work that cannot be held in a closure.
+pub fn total() -> Count {
+    COUNT.get()
+}
+
 thread_local! {
     static COUNT: Cell<Count> = const { Cell::new(Count { calls: 0, bytes: 0 }) };
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use thalweg_hub::{Filter, Opening};
 use thalweg_wire::flv::{self, TagHeader};
-use thalweg_wire::media::Frame;
+use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::chunk::CHUNK_BYTES_OUT;
 use thalweg_wire::rtmp::frame_header;
 use thalweg_wire::time::Dts;
@@ -36,8 +36,7 @@ impl Form {
         }
     }
 
-    /// Appends what a newcomer reads before its first frame. Configuration is stamped with that
-    /// frame's time, so that time does not leap at the start.
+    /// Appends what a newcomer reads before its first frame.
     pub(super) fn write_opening(self, opening: &Opening, filter: Filter, out: &mut Vec<u8>) {
         if self == Form::Flv {
             let (audio, video) = (opening.audio && filter.audio, opening.video && filter.video);
@@ -46,7 +45,9 @@ impl Form {
         self.write_configs(opening.configs.frames(), opening.dts, filter, out);
     }
 
-    /// Appends configuration, stamped with the time of the frame that follows.
+    /// Appends configuration. Headers are stamped with the time of the frame that follows, so that
+    /// time does not leap at the start; metadata with 0, because ffmpeg takes metadata of any
+    /// other time for subtitles.
     pub(super) fn write_configs(
         self,
         configs: &[Frame],
@@ -55,6 +56,7 @@ impl Form {
         out: &mut Vec<u8>,
     ) {
         for config in configs.iter().filter(|c| filter.wants(c)) {
+            let dts = if config.kind == Kind::Data { 0 } else { dts };
             self.write(&Frame { dts, ..config.clone() }, out);
         }
     }

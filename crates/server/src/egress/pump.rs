@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use super::form::Form;
 use super::viewer::{End, Seat, Served, Tools, Viewer};
 
+use crate::clock::now;
+
 /// What a pump is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -97,7 +99,7 @@ impl Pump {
             due: BinaryHeap::new(),
             behind: Vec::new(),
             retry_at: None,
-            housekeeping_at: Instant::now() + HOUSEKEEPING,
+            housekeeping_at: now() + HOUSEKEEPING,
             seated,
             bytes_per_s_min,
             tools: Tools::default(),
@@ -135,7 +137,7 @@ impl Pump {
     }
 
     fn on_ring(&mut self, id: DeckId) {
-        self.flush_at(id, |deck| Instant::now() + deck.flush);
+        self.flush_at(id, |deck| now() + deck.flush);
     }
 
     /// Sets a deck's next flush, unless one is set.
@@ -148,7 +150,7 @@ impl Pump {
 
     async fn flush_due(&mut self) {
         while let Some(&Reverse((at, id))) = self.due.peek() {
-            if at > Instant::now() {
+            if at > now() {
                 return;
             }
             self.due.pop();
@@ -168,7 +170,7 @@ impl Pump {
         if deck.stream.head() > deck.level {
             self.flush_at(id, |deck| {
                 let came = deck.stream.came_at(deck.level);
-                came.unwrap_or_else(Instant::now) + deck.flush
+                came.unwrap_or_else(now) + deck.flush
             });
         }
         self.retry_if(behind, id);
@@ -178,13 +180,13 @@ impl Pump {
     fn retry_if(&mut self, behind: bool, id: DeckId) {
         if behind && !self.behind.contains(&id) {
             self.behind.push(id);
-            self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
+            self.retry_at.get_or_insert_with(|| now() + RETRY);
         }
     }
 
     /// Looks again at sockets that were full.
     fn retry(&mut self) {
-        let now = Instant::now();
+        let now = now();
         if self.retry_at.is_none_or(|at| at > now) {
             return;
         }
@@ -197,7 +199,7 @@ impl Pump {
     /// Serves some stragglers of a deck.
     fn serve(&mut self, id: DeckId, which: impl Fn(&Viewer) -> bool) {
         if let Some(deck) = self.decks.get_mut(&id) {
-            let now = Instant::now();
+            let now = now();
             let behind = deck.serve_stragglers(now, &mut self.tools, &mut self.deck_of, which);
             self.retry_if(behind, id);
         }
@@ -205,7 +207,7 @@ impl Pump {
 
     /// Once a second: who has gone, who is too slow, which decks are empty.
     fn keep_house(&mut self) {
-        let now = Instant::now();
+        let now = now();
         if now < self.housekeeping_at {
             return;
         }
@@ -227,7 +229,7 @@ impl Pump {
         };
         // A flush is on its way if there is anything left to send.
         if deck.stream.is_ended() && deck.level == deck.stream.head() {
-            deck.close(Instant::now(), &mut self.deck_of);
+            deck.close(now(), &mut self.deck_of);
         }
         if deck.is_empty() {
             deck.stream.take_down(&deck.bell);
@@ -349,7 +351,7 @@ impl Deck {
                 lane.walk(from, &self.frames, &self.stream, &mut self.stragglers, deck_of).await;
             }
         }
-        self.serve_stragglers(Instant::now(), tools, deck_of, |_| true)
+        self.serve_stragglers(now(), tools, deck_of, |_| true)
     }
 
     /// Serves the stragglers that `which` picks; those that are level fall in with the others.
@@ -501,13 +503,13 @@ impl Lane {
         let seq = from + whole as u64;
         let cut = frames.get(whole).filter(|_| sent > begin);
         let next = if cut.is_some() { seq + 1 } else { seq };
-        viewer.fall_back(next, cut.map(|f| (f.clone(), sent - begin)), Instant::now());
+        viewer.fall_back(next, cut.map(|f| (f.clone(), sent - begin)), now());
         viewer
     }
 
     fn disband(&mut self, level: Seq, stragglers: &mut Vec<Viewer>) {
         for mut viewer in self.viewers.drain(..) {
-            viewer.fall_back(level, None, Instant::now());
+            viewer.fall_back(level, None, now());
             stragglers.push(viewer);
         }
     }

@@ -1,0 +1,263 @@
+//! Every command, as a person types it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_is_there_for_every_command() {
+    let help = out(&thalweg().arg("--help").output().unwrap());
+    for command in ["serve", "demo", "push", "play", "sign", "check-url"] {
+        assert!(help.contains(command), "{help}");
+        let help = out(&thalweg().args([command, "--help"]).output().unwrap());
+        assert!(help.contains("Usage: thalweg"), "{help}");
+    }
+}
+
+#[test]
+fn the_demo_prints_urls_that_work() {
+    let folder = Folder::new("demo");
+    let mut child = thalweg()
+        .args(["demo", "--rtmp-port", "0", "--http-port", "0", "--operator-port", "0"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let demo = Running(child);
+    let (mut urls, mut line) = (Vec::new(), String::new());
+    while !line.starts_with("Ctrl-C") {
+        line.clear();
+        assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended early");
+        let word = line.trim();
+        if word.starts_with("rtmp://") || word.starts_with("http://") {
+            urls.push(word.to_owned());
+        }
+    }
+    let [clock_rtmp, clock_flv, push, yours_rtmp, _yours_flv, ..] = &urls[..] else {
+        panic!("{urls:?}");
+    };
+    for (url, name) in [(clock_rtmp, "rtmp.flv"), (clock_flv, "http.flv")] {
+        let file = folder.file(name);
+        let mut play = thalweg();
+        play.args(["play", "-o", &file, "--duration", "2s", url]);
+        let output = run_within(&mut play, Duration::from_secs(20));
+        assert!(output.status.success(), "{}", err(&output));
+        assert!(std::fs::metadata(&file).unwrap().len() > 20_000);
+    }
+    let file = folder.file("rtmp.flv");
+    let (push, yours) = (push.clone(), yours_rtmp.clone());
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            let mut command = thalweg();
+            command.args(["push", "--quiet", &push, &file]);
+            assert!(run_within(&mut command, Duration::from_secs(20)).status.success());
+        });
+        let mut play = thalweg();
+        play.args(["play", "--duration", "1s", &yours]);
+        let output = run_within(&mut play, Duration::from_secs(20));
+        assert!(err(&output).contains("pictures"), "{}", err(&output));
+    });
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(folder.path().join("thalweg-data/keys.toml")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    drop(demo);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let folder = Folder::new("busy");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let config = folder.file("thalweg.toml");
+    std::fs::write(&config, format!("rtmp.listen = \"127.0.0.1:{port}\"")).unwrap();
+    let mut serve = thalweg();
+    serve.args(["serve", "--config", &config]).current_dir(folder.path());
+    let output = run_within(&mut serve, Duration::from_secs(10));
+    assert!(!output.status.success());
+    let words = format!("port {port} for RTMP is in use");
+    assert!(
+        err(&output).contains(&words) && err(&output).contains("rtmp.listen"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn configurations_that_are_wrong_say_where() {
+    let folder = Folder::new("config");
+    let config = folder.file("thalweg.toml");
+    for (text, words) in [
+        ("[rtmp]\nlissten = \"0.0.0.0:1\"", vec!["line 2", "lissten", "unknown field"]),
+        ("[play]\nflush_ms = 501", vec!["play.flush_ms = 501 is out of range: 0 to 500"]),
+        ("[play]\nflush_ms = \"soon\"", vec!["line 2", "invalid type"]),
+        ("[[account]]\nbizid = \"abc\"", vec!["bizid \"abc\" must be 1 to 20 digits"]),
+        ("publish.takeover = \"always\"", vec!["same-credential", "stale-only", "never"]),
+        (
+            "[[account]]\nbizid = \"1\"\n[[account.domain]]\naction = \"push\"\nkey = \"somestring\"",
+            vec!["shorter than 8 characters, or one that is printed in a manual"],
+        ),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let mut serve = thalweg();
+        serve.args(["serve", "--config", &config]).current_dir(folder.path());
+        let output = run_within(&mut serve, Duration::from_secs(10));
+        assert!(!output.status.success());
+        for word in words {
+            assert!(err(&output).contains(word), "{word}: {}", err(&output));
+        }
+    }
+}
+
+#[test]
+fn the_sample_configuration_loads() {
+    let manual = include_str!("../../../docs/ref/config.md");
+    let samples: Vec<&str> =
+        manual.split("```toml\n").skip(1).map(|s| s.split("```").next().unwrap()).collect();
+    assert!(!samples.is_empty());
+    for sample in samples {
+        if let Err(error) = thalweg_server::Config::parse(sample) {
+            panic!("{error}\n{sample}");
+        }
+    }
+}
+
+#[test]
+fn sign_and_check_url_agree() {
+    let server = Server::start("sign");
+    let urls = server.urls("room");
+    let check = |url: &str| server.run(&["check-url", url]);
+    assert!(check(&urls.push).status.success());
+    assert!(check(&urls.flv).status.success());
+    let wrong = check(&urls.push.replace("/room?", "/other?"));
+    assert!(!wrong.status.success() && out(&wrong).contains("BAD"), "{}", out(&wrong));
+    let expired = server.run(&["sign", "room", "--expires", "0s"]);
+    assert!(out(&expired).contains("good until"));
+    let person = out(&server.run(&["sign", "room"]));
+    for word in
+        ["push   rtmp://", "Server      rtmp://", "Stream Key  room?txSecret=", "play   rtmp://"]
+    {
+        assert!(person.contains(word), "{person}");
+    }
+    let sha = server.run(&["sign", "room", "--scheme", "sha256", "--sign-play", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&sha.stdout).unwrap();
+    assert!(check(json["push"].as_str().unwrap()).status.success());
+    assert_eq!(json["play_is_signed"], true);
+    let bad = server.run(&["sign", "a b"]);
+    assert!(!bad.status.success() && err(&bad).contains("character"), "{}", err(&bad));
+}
+
+#[test]
+fn a_play_into_a_file_can_be_pushed_again() {
+    let server = Server::start("again");
+    let _clock = server.push_clock("clock");
+    let file = server.folder.file("clock.flv");
+    let url = server.urls("clock").flv;
+    let mut play = thalweg();
+    play.args(["play", "-o", &file, "--duration", "2s", &url]);
+    assert!(run_within(&mut play, Duration::from_secs(20)).status.success());
+    let urls = server.urls("copy");
+    let push = thalweg().args(["push", "--quiet", "--loop", &urls.push, &file]).spawn().unwrap();
+    let _push = Running(push);
+    server.wait_for(|line| line["message"] == "publish begins" && line["stream"] == "1/live/copy");
+    let copy = server.folder.file("copy.flv");
+    let mut play = thalweg();
+    play.args(["play", "-o", &copy, "--duration", "5s", &urls.rtmp]);
+    let output = run_within(&mut play, Duration::from_secs(20));
+    assert!(output.status.success(), "{}", err(&output));
+    let length = |path: &str| std::fs::metadata(path).unwrap().len();
+    assert!(length(&copy) > length(&file), "more than the file: it is looped");
+}
+
+#[test]
+fn refusals_are_told_in_words_and_errors_have_exit_codes() {
+    let server = Server::with("words", "play.wait_s = 0");
+    for (args, words) in [
+        (
+            vec!["push", "--quiet", "rtmp://127.0.0.1:PORT/live/room", "clock"],
+            "the URL is not signed",
+        ),
+        (vec!["push", "http://127.0.0.1/live/room", "clock"], "a push URL begins with rtmp://"),
+        (vec!["push", "rtmp://127.0.0.1/live", "clock"], "should end in /app/stream"),
+        (vec!["push", "rtmp://127.0.0.1:PORT/live/room", "nofile.flv"], "nofile.flv: No such file"),
+        (vec!["play", "rtmp://127.0.0.1:PORT/live/room"], "nobody publishes this stream"),
+        (vec!["push", "--retries", "0", "rtmp://127.0.0.1:1/live/x", "clock"], "cannot connect"),
+    ] {
+        let port = server.rtmp_port.to_string();
+        let args: Vec<String> = args.iter().map(|a| a.replace("PORT", &port)).collect();
+        let output = run_within(thalweg().args(&args), Duration::from_secs(20));
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(err(&output).contains(words), "{args:?}: {}", err(&output));
+    }
+}
+
+#[test]
+fn serve_stops_when_it_is_told_and_tells() {
+    let server = Server::start("stops");
+    let push_url = server.urls("clock").push;
+    let mut push = thalweg()
+        .args(["push", "--quiet", "--retries", "0", &push_url, "clock"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    server.wait_for(|line| line["message"] == "publish begins");
+    server.terminate();
+    let status = wait_child(&mut push, Duration::from_secs(10));
+    let mut words = String::new();
+    push.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(words.contains("the server is stopping"), "{words}");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn logs_have_no_secrets() {
+    let folder = Folder::new("secrets");
+    let config = folder.file("thalweg.toml");
+    let text = "rtmp.listen = \"127.0.0.1:0\"\nhttp.listen = \"127.0.0.1:0\"\n\
+                operator.listen = \"127.0.0.1:0\"\nplay.wait_s = 0";
+    std::fs::write(&config, text).unwrap();
+    let mut child = thalweg()
+        .args(["serve", "--log", "trace", "--config", &config])
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut log = String::new();
+    while !log.contains("listening") {
+        assert!(stderr.read_line(&mut log).unwrap() > 0);
+    }
+    let port = |name: &str| -> String {
+        let after = log.split(&format!("\"{name}\":\"127.0.0.1:")).nth(1).unwrap();
+        after.split('"').next().unwrap().to_owned()
+    };
+    let secret = "0123456789abcdef0123456789abcdef";
+    let query = format!("txSecret={secret}&txTime=7FFFFFFF&token=hush");
+    let rtmp = format!("rtmp://127.0.0.1:{}/live/room?{query}", port("rtmp"));
+    let http = format!("http://127.0.0.1:{}/live/room.flv?{query}", port("http"));
+    run_within(thalweg().args(["push", "--quiet", &rtmp, "clock"]), Duration::from_secs(10));
+    run_within(thalweg().args(["play", "--duration", "1s", &rtmp]), Duration::from_secs(20));
+    run_within(thalweg().args(["play", "--duration", "1s", &http]), Duration::from_secs(20));
+    kill(&child);
+    stderr.read_to_string(&mut log).unwrap();
+    let _ = child.wait();
+    assert!(log.contains("refused"), "{log}");
+    assert!(!log.contains(secret) && !log.contains("hush"), "{log}");
+}

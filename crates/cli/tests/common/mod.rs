@@ -1,0 +1,226 @@
+//! The real program, in a folder of its own, on ports the system chose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
+    reason = "each file uses its part, and a helper that panics has said why"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The program under test.
+pub fn thalweg() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
+    command.env_remove("THALWEG_CONFIG").env("THALWEG_LOG_FORMAT", "json");
+    command
+}
+
+/// A server in a folder of its own.
+pub struct Server {
+    child: Child,
+    pub folder: Folder,
+    pub config: PathBuf,
+    pub rtmp_port: u64,
+    pub http_port: u64,
+    pub operator_port: u64,
+    log: mpsc::Receiver<Value>,
+}
+
+impl Server {
+    pub fn start(name: &str) -> Server {
+        Server::with(name, "")
+    }
+
+    /// Starts a server whose configuration has these lines too.
+    pub fn with(name: &str, more: &str) -> Server {
+        let folder = Folder::new(name);
+        let config = folder.path().join("first.toml");
+        let text = |rtmp: u64, http: u64, operator: u64| {
+            let data = folder.path().join("data");
+            format!(
+                "data_dir = {data:?}\n\
+                 rtmp.listen = \"127.0.0.1:{rtmp}\"\n\
+                 http.listen = \"127.0.0.1:{http}\"\n\
+                 operator.listen = \"127.0.0.1:{operator}\"\n{more}\n"
+            )
+        };
+        std::fs::write(&config, text(0, 0, 0)).unwrap();
+        let mut child = thalweg()
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = read_log(&mut child);
+        let listening = wait_for(&log, |line| line["message"] == "listening");
+        let port = |name: &str| -> u64 {
+            listening[name].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+        };
+        let (rtmp_port, http_port, operator_port) = (port("rtmp"), port("http"), port("operator"));
+        // What sign and check-url read knows the ports.
+        let config = folder.path().join("thalweg.toml");
+        std::fs::write(&config, text(rtmp_port, http_port, operator_port)).unwrap();
+        Server { child, folder, config, rtmp_port, http_port, operator_port, log }
+    }
+
+    /// Runs the program with this server's configuration.
+    pub fn run(&self, args: &[&str]) -> Output {
+        thalweg().args(args).arg("--config").arg(&self.config).output().unwrap()
+    }
+
+    /// The URLs of a stream, as `sign --json` prints them.
+    pub fn urls(&self, stream: &str) -> Urls {
+        let output = self.run(&["sign", "--json", stream]);
+        let urls: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |pointer: &str| urls.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        Urls { push: text("/push"), rtmp: text("/play/rtmp"), flv: text("/play/http_flv") }
+    }
+
+    /// Waits for a line of the log.
+    pub fn wait_for(&self, holds: impl Fn(&Value) -> bool) -> Value {
+        wait_for(&self.log, holds)
+    }
+
+    /// Publishes the test clock until the answer is dropped.
+    pub fn push_clock(&self, stream: &str) -> Running {
+        let url = self.urls(stream).push;
+        let child = thalweg().args(["push", "--quiet", &url, "clock"]).spawn().unwrap();
+        self.wait_for(|line| line["message"] == "publish begins");
+        Running(child)
+    }
+
+    pub fn terminate(&self) {
+        kill(&self.child);
+    }
+
+    pub fn wait(mut self) -> std::process::ExitStatus {
+        wait_child(&mut self.child, Duration::from_secs(15))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The URLs of a stream.
+pub struct Urls {
+    pub push: String,
+    pub rtmp: String,
+    pub flv: String,
+}
+
+/// A program that ends with the test.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder that goes away with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("thalweg-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A path in the folder, as text.
+    pub fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Asks a process to stop, by its id.
+pub fn kill(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+}
+
+/// Waits for a process that is to end.
+pub fn wait_child(child: &mut Child, at_most: Duration) -> std::process::ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if began.elapsed() > at_most {
+            let _ = child.kill();
+            panic!("still running after {at_most:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs a program to its end, within a time.
+pub fn run_within(command: &mut Command, at_most: Duration) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let drain = |pipe: Option<Box<dyn std::io::Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut out = Vec::new();
+            let _ = std::io::Read::read_to_end(&mut pipe.unwrap(), &mut out);
+            out
+        })
+    };
+    let stdout = drain(child.stdout.take().map(|p| Box::new(p) as _));
+    let stderr = drain(child.stderr.take().map(|p| Box::new(p) as _));
+    let status = wait_child(&mut child, at_most);
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+fn read_log(child: &mut Child) -> mpsc::Receiver<Value> {
+    let (send, log) = mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            // Seen when the test fails.
+            eprintln!("{line}");
+            let _ = send.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+        }
+    });
+    log
+}
+
+fn wait_for(log: &mpsc::Receiver<Value>, holds: impl Fn(&Value) -> bool) -> Value {
+    let end = Instant::now() + Duration::from_secs(15);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match log.recv_timeout(left) {
+            Ok(line) if holds(&line) => return line,
+            Ok(_) => {}
+            Err(e) => panic!("the line did not come: {e}"),
+        }
+    }
+}

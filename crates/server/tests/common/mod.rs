@@ -1,0 +1,178 @@
+//! A server on loopback, on ports the system chose, with keys the tests know.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    unreachable_pub,
+    reason = "each file uses its part, and a helper that panics has said why"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum_router::empty_console;
+use thalweg_access::{
+    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Scheme, SignedQuery,
+};
+use thalweg_client::{Error, Player, Publisher};
+use thalweg_hub::{Hub, StreamSnapshot};
+use thalweg_server::{Config, Server};
+use thalweg_wire::media::Frame;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub struct TestServer {
+    pub rtmp: SocketAddr,
+    pub http: SocketAddr,
+    pub operator: SocketAddr,
+    pub hub: Hub,
+    pub policy: PolicyHandle,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+pub const PUSH_KEY: &str = "the push key of the tests";
+pub const PLAY_KEY: &str = "the play key of the tests";
+
+impl TestServer {
+    pub fn start() -> Self {
+        TestServer::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = Config::default();
+        config.rtmp.listen = Some(any);
+        config.http.listen = Some(any);
+        config.operator.listen = any;
+        config.play.wait_s = 2;
+        change(&mut config);
+        let policy = PolicyHandle::new(policy(false));
+        let server = Server::load(config, policy.reader()).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
+        let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
+        let task = tokio::spawn(server.run(empty_console(), async {
+            let _ = stopped.await;
+        }));
+        TestServer { rtmp, http, operator, hub, policy, stop: Some(stop), task: Some(task) }
+    }
+
+    /// Begins to stop.
+    pub fn stop(&mut self) -> JoinHandle<()> {
+        drop(self.stop.take());
+        self.task.take().unwrap()
+    }
+
+    pub fn push_url(&self, stream: &str) -> String {
+        format!("rtmp://{}/live/{stream}?{}", self.rtmp, signature(PUSH_KEY, stream, 3600))
+    }
+
+    pub fn rtmp_url(&self, stream: &str) -> String {
+        format!("rtmp://{}/live/{stream}", self.rtmp)
+    }
+
+    pub fn flv_url(&self, stream: &str) -> String {
+        format!("http://{}/live/{stream}.flv", self.http)
+    }
+
+    pub async fn publish(&self, stream: &str) -> Publisher {
+        Publisher::connect(&self.push_url(stream)).await.unwrap()
+    }
+
+    /// Sends one HTTP request and reads everything that comes back.
+    pub async fn http(&self, request: &str) -> String {
+        exchange(self.http, request.as_bytes()).await
+    }
+
+    /// The one stream of that name.
+    pub fn stream(&self, name: &str) -> StreamSnapshot {
+        let all = self.hub.snapshot(std::time::Instant::now()).streams;
+        all.into_iter().find(|s| &*s.key.name == name).unwrap()
+    }
+
+    /// Waits until something holds of a stream.
+    pub async fn until(&self, name: &str, holds: impl Fn(&StreamSnapshot) -> bool) {
+        for _ in 0..500 {
+            let all = self.hub.snapshot(std::time::Instant::now()).streams;
+            if all.iter().any(|s| &*s.key.name == name && holds(s)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("five seconds, and it still does not hold of {name}");
+    }
+}
+
+mod axum_router {
+    /// A console that has nothing.
+    pub fn empty_console() -> axum::Router {
+        axum::Router::new()
+    }
+}
+
+pub fn policy(play_auth: bool) -> Policy {
+    let domain = |action, key: &str, auth| Domain {
+        action,
+        host: None,
+        keys: Keys::new(Key::new(key)),
+        auth,
+        validity_s: 0,
+    };
+    let domains =
+        vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
+    Policy::new(vec![Account { bizid: Arc::from("1"), domains }]).unwrap()
+}
+
+/// Signs a stream until so many seconds from now.
+pub fn signature(key: &str, stream: &str, from_now_s: i64) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let expiry = Expiry { unix_s: now.saturating_add_signed(from_now_s) };
+    SignedQuery::new(&Key::new(key), Scheme::Md5, stream, expiry).text
+}
+
+pub async fn exchange(to: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Reads `n` frames, headers included.
+pub async fn read(player: &mut Player, n: usize) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    while frames.len() < n {
+        let next = tokio::time::timeout(Duration::from_secs(10), player.next_frame());
+        frames.push(next.await.expect("a frame within ten seconds").unwrap());
+    }
+    frames
+}
+
+/// Reads until the stream ends, and answers how it did.
+pub async fn read_to_end(player: &mut Player) -> (Vec<Frame>, Error) {
+    let mut frames = Vec::new();
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(10), player.next_frame());
+        match next.await.expect("a frame or an end within ten seconds") {
+            Ok(frame) => frames.push(frame),
+            Err(error) => return (frames, error),
+        }
+    }
+}
+
+pub async fn send(publisher: &mut Publisher, frames: &[Frame]) {
+    for frame in frames {
+        publisher.send(frame).await.unwrap();
+    }
+}
+
+/// What must be equal at both ends: kind, payload, and distance to the first of these frames.
+pub fn essence(frames: &[Frame]) -> Vec<(u8, i64, Vec<u8>)> {
+    let zero = frames.first().map_or(0, |f| f.dts);
+    frames.iter().map(|f| (f.kind as u8, f.dts - zero, f.payload.to_vec())).collect()
+}
