@@ -52,6 +52,9 @@ pub fn handshake(data: &[u8]) {
         for mut part in data.chunks(step) {
             done = server.handle_bytes(&mut part, &mut out);
             over += part.len();
+            if done.is_err() {
+                return (done, Vec::new(), 0);
+            }
         }
         (done, out, over)
     };
@@ -62,6 +65,9 @@ pub fn handshake(data: &[u8]) {
         let mut done = Ok(false);
         for mut part in data.chunks(step) {
             done = client.handle_bytes(&mut part, &mut out);
+            if done.is_err() {
+                break;
+            }
         }
         (done, out)
     };

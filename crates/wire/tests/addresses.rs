@@ -22,6 +22,13 @@ fn every_client_cuts_the_url_its_own_way() {
         ("GStreamer rtmp2sink", "rtmp://h:1935/live", "live", "room?Q", "live room Q"),
         ("GStreamer rtmpsink", "rtmp://h/live", "live", "room?Q", "live room Q"),
         ("librtmp, recorded name", "rtmp://h/live", "live", "flv:room?Q", "live room Q"),
+        (
+            "librtmp, the type written twice",
+            "rtmp://h/live",
+            "live",
+            "flv:flv:room?Q",
+            "live room Q",
+        ),
         ("librtmp, mp4 name", "rtmp://h/live", "live", "mp4:room.mp4", "live room.mp4 "),
         ("live-pusher", "rtmp://h/live", "live", "room?bizid=8&Q", "live room bizid=8&Q"),
         ("query only in tcUrl", "rtmp://h/live?Q", "live", "room", "live room Q"),

@@ -159,8 +159,11 @@ fn join_queries(queries: [&str; 3]) -> String {
 }
 
 /// librtmp and ffmpeg write the container before a recorded name; it is no part of it.
-fn strip_type(name: &str) -> &str {
-    ["flv:", "mp4:"].iter().find_map(|t| name.strip_prefix(t)).unwrap_or(name)
+fn strip_type(mut name: &str) -> &str {
+    while let Some(rest) = ["flv:", "mp4:"].iter().find_map(|t| name.strip_prefix(t)) {
+        name = rest;
+    }
+    name
 }
 
 /// Host, port and query of a tcUrl. A tcUrl that cannot be read says nothing; the app decides.
