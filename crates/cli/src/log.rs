@@ -9,10 +9,24 @@ use tracing_subscriber::prelude::*;
 #[group(id = "logging")]
 pub(crate) struct Args {
     /// How much is logged: error, warn, info, debug or trace.
-    #[arg(long, global = true, env = "THALWEG_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        global = true,
+        env = "THALWEG_LOG",
+        default_value = "info",
+        value_name = "LEVEL",
+        help_heading = "For every command"
+    )]
     log: LevelFilter,
     /// How it is written.
-    #[arg(long, global = true, env = "THALWEG_LOG_FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        env = "THALWEG_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT",
+        help_heading = "For every command"
+    )]
     log_format: Format,
 }
 

@@ -21,7 +21,13 @@ use clap::{Parser, Subcommand};
 struct Args {
     /// Configuration file. Without one, thalweg.toml in this folder if it is there, else the
     /// defaults.
-    #[arg(long, global = true, env = "THALWEG_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "THALWEG_CONFIG",
+        value_name = "FILE",
+        help_heading = "For every command"
+    )]
     config: Option<PathBuf>,
     #[command(flatten)]
     log: log::Args,

@@ -98,8 +98,10 @@ pub struct Play {
 pub struct Limits {
     /// Connections at one time. Default 10 000.
     pub connections_max: usize,
-    /// Connections of one address that have not yet been let in to anything. Default 64.
+    /// Connections of one address that have not yet been let in to anything. Default 1024.
     pub strangers_per_address_max: usize,
+    /// Bytes of unfinished messages that all of those together may make us keep. Default 16 MiB.
+    pub strangers_bytes_max: usize,
     /// Streams at one time. Default 10 000.
     pub streams_max: usize,
     /// Longest RTMP message, bytes. Default 4 MiB, 64 KiB to 16 MiB.
@@ -236,7 +238,8 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections_max: 10_000,
-            strangers_per_address_max: 64,
+            strangers_per_address_max: 1024,
+            strangers_bytes_max: 16 << 20,
             streams_max: 10_000,
             message_bytes_max: 4 << 20,
             stream_bytes_max: 32 << 20,
@@ -275,6 +278,7 @@ impl Config {
                 1,
                 10_000_000,
             ),
+            ("limits.strangers_bytes_max", limits.strangers_bytes_max as u64, 64 << 10, 1 << 30),
             ("limits.streams_max", limits.streams_max as u64, 1, 1_000_000),
             ("limits.message_bytes_max", limits.message_bytes_max as u64, 64 << 10, 16 << 20),
             ("limits.stream_bytes_max", limits.stream_bytes_max, 1 << 20, 1 << 32),

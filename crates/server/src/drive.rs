@@ -17,6 +17,7 @@ use thalweg_wire::rtmp::server::{Event, Output, Session};
 use tokio::time::Sleep;
 
 use crate::clock::now;
+use crate::gate::Held;
 use crate::socket::Socket;
 
 /// A session and its socket.
@@ -29,6 +30,8 @@ pub struct Driver {
     /// Who takes what the session has to say, if not the socket.
     diverted: bool,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// Counts what a stranger makes us keep.
+    held: Option<Held>,
 }
 
 /// What a driver hands out.
@@ -52,6 +55,9 @@ pub enum Ended {
     /// Something was wrong with what the peer said.
     #[error("{0}")]
     Protocol(#[from] Error),
+    /// Strangers hold too much.
+    #[error("the server is full: strangers hold too many unfinished messages")]
+    Full,
 }
 
 #[derive(Debug, Default)]
@@ -61,9 +67,15 @@ struct Unsent {
 }
 
 impl Driver {
-    /// Drives `session` over `socket`.
-    pub fn new(session: Session, socket: Arc<dyn Socket>) -> Self {
-        Driver { session, socket, unsent: Unsent::default(), diverted: false, timer: None }
+    /// Drives `session` over `socket`, and counts what a stranger holds.
+    pub fn new(session: Session, socket: Arc<dyn Socket>, held: Held) -> Self {
+        let (unsent, held) = (Unsent::default(), Some(held));
+        Driver { session, socket, unsent, diverted: false, timer: None, held }
+    }
+
+    /// The peer is a stranger no more: what it holds is its own affair, within its own bounds.
+    pub fn is_known(&mut self) {
+        self.held = None;
     }
 
     /// The next thing that happens. Everything the session has to say goes out first.
@@ -195,7 +207,8 @@ impl Driver {
                 });
                 match read {
                     Ok((0, _)) => return Poll::Ready(Err(Ended::Closed)),
-                    Ok((_, result)) => return Poll::Ready(result.map_err(Ended::Protocol)),
+                    Ok((_, Err(error))) => return Poll::Ready(Err(error.into())),
+                    Ok((_, Ok(()))) => return Poll::Ready(self.count_held()),
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                     Err(e) => return Poll::Ready(Err(e.into())),
                 }
@@ -203,6 +216,12 @@ impl Driver {
         }
         std::task::ready!(self.poll_timer(cx, at));
         Poll::Ready(self.session.handle_timeout(now()).map_err(Ended::Protocol))
+    }
+
+    fn count_held(&mut self) -> Result<(), Ended> {
+        let bytes = self.session.held_bytes();
+        let fits = self.held.as_mut().is_none_or(|held| held.set(bytes));
+        if fits { Ok(()) } else { Err(Ended::Full) }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Option<Instant>) -> Poll<()> {

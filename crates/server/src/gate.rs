@@ -1,7 +1,8 @@
-//! How many may come in: connections in all, and strangers by address.
+//! How many may come in: connections in all, and strangers by address and by what they hold.
 //!
 //! A stranger is a peer that has not yet been let in to anything. Whoever has shown a valid URL no
-//! longer counts against its address: a school is one address.
+//! longer counts against its address: a school is one address. What strangers make us keep, bytes
+//! of messages that are not whole, has one bound for all of them together.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,6 +15,7 @@ use thalweg_access::Reason;
 pub struct Gate {
     connections_max: usize,
     strangers_max: usize,
+    strangers_bytes_max: usize,
     counts: Mutex<Counts>,
 }
 
@@ -22,6 +24,7 @@ struct Counts {
     connections: usize,
     refusals: usize,
     strangers: HashMap<IpAddr, usize>,
+    strangers_bytes: usize,
 }
 
 /// A connection's place. Dropping it leaves.
@@ -34,10 +37,22 @@ pub struct Place {
     refusal: Option<Reason>,
 }
 
+/// What one stranger makes us keep. Dropping it gives that back.
+#[derive(Debug)]
+pub struct Held {
+    gate: Arc<Gate>,
+    bytes: usize,
+}
+
 impl Gate {
-    /// A gate with these caps.
-    pub fn new(connections_max: usize, strangers_max: usize) -> Arc<Self> {
-        Arc::new(Gate { connections_max, strangers_max, counts: Mutex::default() })
+    /// A gate with these caps: connections, strangers an address, bytes that strangers hold.
+    pub fn new(
+        connections_max: usize,
+        strangers_max: usize,
+        strangers_bytes_max: usize,
+    ) -> Arc<Self> {
+        let counts = Mutex::default();
+        Arc::new(Gate { connections_max, strangers_max, strangers_bytes_max, counts })
     }
 
     /// Lets a peer in, or lets it in to be refused, or not at all: `None` when even those who
@@ -82,6 +97,11 @@ impl Place {
         self.refusal
     }
 
+    /// Begins to count what the peer makes us keep while it is a stranger.
+    pub fn hold(&self) -> Held {
+        Held { gate: Arc::clone(&self.gate), bytes: 0 }
+    }
+
     /// The peer has been let in to something.
     pub fn is_known(&mut self) {
         if std::mem::take(&mut self.is_stranger) {
@@ -101,6 +121,25 @@ impl Drop for Place {
         if self.is_stranger {
             counts.forget_stranger(self.address);
         }
+    }
+}
+
+impl Held {
+    /// Says how much it is now; false when all strangers together hold too much.
+    pub fn set(&mut self, bytes: usize) -> bool {
+        if bytes == self.bytes {
+            return true;
+        }
+        let mut counts = self.gate.counts();
+        counts.strangers_bytes = counts.strangers_bytes + bytes - self.bytes;
+        self.bytes = bytes;
+        counts.strangers_bytes <= self.gate.strangers_bytes_max
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 
@@ -140,7 +179,7 @@ mod tests {
 
     #[test]
     fn strangers_are_counted_by_address_and_known_peers_are_not() {
-        let gate = Gate::new(100, 2);
+        let gate = Gate::new(100, 2, 0);
         let mut first = gate.enter(v4(1)).unwrap();
         let _second = gate.enter(v4(1)).unwrap();
         assert_eq!(gate.enter(v4(1)).unwrap().refusal(), Some(Reason::TooMany));
@@ -151,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_full_server_still_says_so() {
-        let gate = Gate::new(3, 99);
+        let gate = Gate::new(3, 99, 0);
         let inside: Vec<_> = (0..3).map(|i| gate.enter(v4(i)).unwrap()).collect();
         let refused: Vec<_> = (0..REFUSALS_MAX).map(|_| gate.enter(v4(9)).unwrap()).collect();
         assert!(refused.iter().all(|p| p.refusal() == Some(Reason::Full)));
@@ -163,12 +202,25 @@ mod tests {
 
     #[test]
     fn one_ipv6_subscriber_is_one_address() {
-        let gate = Gate::new(100, 1);
+        let gate = Gate::new(100, 1, 0);
         let _one = gate.enter("2001:db8::1".parse().unwrap()).unwrap();
         let refused = |a: &str| gate.enter(a.parse().unwrap()).unwrap().refusal().is_some();
         assert!(refused("2001:db8::2"));
         assert!(!refused("2001:db8:0:1::2"));
         let _mapped = gate.enter("::ffff:192.0.2.1".parse().unwrap()).unwrap();
         assert!(refused("192.0.2.1"));
+    }
+
+    #[test]
+    fn what_strangers_hold_is_counted_over_all_of_them() {
+        let gate = Gate::new(100, 100, 1000);
+        let places: Vec<_> = (0..3).map(|i| gate.enter(v4(i)).unwrap()).collect();
+        let mut held: Vec<_> = places.iter().map(Place::hold).collect();
+        assert!(held[0].set(400) && held[1].set(400) && held[0].set(600));
+        assert!(!held[2].set(1), "one byte more than all may hold");
+        held.remove(1);
+        assert!(held[1].set(400));
+        drop(held);
+        assert_eq!(gate.counts().strangers_bytes, 0);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn serve(
         _ => return answer(&stream, &Answer::method_not_allowed()).await,
     };
     let granted = tokio::select! {
-        granted = grant(&ctx, peer, &place, &head, with_body) => granted,
+        granted = grant(&ctx, peer, &mut place, &head, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&stream) => return,
     };
@@ -48,7 +48,6 @@ pub(crate) async fn serve(
             return answer(&stream, &Answer::denial(&denial)).await;
         }
     };
-    place.is_known();
     if !with_body {
         return answer(&stream, &Answer::media_head()).await;
     }
@@ -80,7 +79,7 @@ struct Granted {
 async fn grant(
     ctx: &Context,
     peer: SocketAddr,
-    place: &Place,
+    place: &mut Place,
     head: &Head,
     with_body: bool,
 ) -> Result<Granted, Denial> {
@@ -92,6 +91,8 @@ async fn grant(
         let reason = denial.reason.code();
         tracing::info!(%peer, action = "play", stream = %address, reason, "refused");
     })?;
+    // From here on, not from when its stream begins: a class that waits is one address too.
+    place.is_known();
     let query = Query::new(&address.query);
     let mut subscription = if with_body {
         ctx.subscribe(&permit, Protocol::HttpFlv).await?

@@ -27,7 +27,7 @@ pub(crate) async fn serve(
     place: Place,
 ) {
     let session = Session::new(ctx.config.session_limits(), seed(), now());
-    let driver = Driver::new(session, socket);
+    let driver = Driver::new(session, socket, place.hold());
     let mut connection = Connection { ctx, driver, peer, place };
     loop {
         let event = tokio::select! {
@@ -83,7 +83,7 @@ impl Connection {
             Ok(publication) => publication,
             Err(denial) => return self.refuse(Action::Push, &denial).await,
         };
-        self.place.is_known();
+        self.is_known();
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
@@ -148,6 +148,8 @@ impl Connection {
             Ok((permit, address)) => (permit, self.ctx.depth(Query::new(&address.query))),
             Err(denial) => return self.refuse(Action::Play, &denial).await,
         };
+        // From here on, not from when its stream begins: a class that waits is one address too.
+        self.is_known();
         let ctx = Arc::clone(&self.ctx);
         let subscription = tokio::select! {
             subscription = ctx.subscribe(&permit, Protocol::Rtmp) => subscription,
@@ -163,7 +165,6 @@ impl Connection {
             Ok(subscription) => subscription,
             Err(denial) => return self.refuse(Action::Play, &denial).await,
         };
-        self.place.is_known();
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
@@ -236,6 +237,11 @@ impl Connection {
         }
     }
 
+    fn is_known(&mut self) {
+        self.place.is_known();
+        self.driver.is_known();
+    }
+
     /// What is asked of the policy, and the address it is asked for.
     fn granted(
         &self,
@@ -285,6 +291,10 @@ impl Connection {
         let peer = self.peer;
         match ended {
             Ended::Closed | Ended::Io(_) => tracing::debug!(%peer, %ended, "connection ends"),
+            Ended::Full => {
+                self.ctx.metrics.refused("connect", Reason::Full);
+                tracing::warn!(%peer, %ended, "connection cut");
+            }
             Ended::Protocol(error) => {
                 self.ctx.metrics.protocol_error();
                 tracing::info!(%peer, %error, "connection cut");

@@ -75,7 +75,11 @@ impl Server {
         let operator = bind("the operator's HTTP", "operator.listen", config.operator.listen)?;
         let hub = Hub::new(config.hub_limits(), InProcess::default());
         let limits = &config.limits;
-        let gate = Gate::new(limits.connections_max, limits.strangers_per_address_max);
+        let gate = Gate::new(
+            limits.connections_max,
+            limits.strangers_per_address_max,
+            limits.strangers_bytes_max,
+        );
         let metrics = Metrics::new(hub.clone(), Arc::clone(&gate), limits.metrics_streams_max);
         let pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);

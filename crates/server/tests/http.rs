@@ -173,3 +173,22 @@ async fn metrics_name_a_bounded_number_of_streams() {
     assert_eq!(named, 4, "three and the others: {metrics}");
     assert!(metrics.contains("stream=\"other\""));
 }
+
+#[tokio::test]
+async fn the_manual_knows_every_metric() {
+    let server = TestServer::start();
+    let _publisher = server.publish("room").await;
+    let _viewer = Player::connect(&server.flv_url("room")).await.unwrap();
+    server.http("GET /room.flv HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let metrics = exchange(server.operator, ask).await;
+    let manual = include_str!("../../../docs/ref/metrics.md");
+    let types = metrics.lines().filter_map(|l| l.strip_prefix("# TYPE "));
+    let mut count = 0;
+    for (name, kind) in types.filter_map(|l| l.split_once(' ')) {
+        let total = if kind == "counter" { "_total" } else { "" };
+        assert!(manual.contains(&format!("`{name}{total}` | {kind} |")), "{name} is a {kind}");
+        count += 1;
+    }
+    assert_eq!(count, manual.matches("| `thalweg_").count(), "and has no other");
+}

@@ -155,6 +155,55 @@ async fn a_school_is_one_address() {
 }
 
 #[tokio::test]
+async fn a_class_that_waits_for_its_teacher() {
+    let server = TestServer::with(|c| {
+        c.limits.strangers_per_address_max = 4;
+        c.play.wait_s = 20;
+    });
+    let mut pupils = Vec::new();
+    for i in 1..=40u64 {
+        let url = if i > 20 { server.rtmp_url("room") } else { server.flv_url("room") };
+        pupils.push(tokio::spawn(async move { Player::connect(&url).await.map(|_| ()) }));
+        server.until("room", |s| s.viewers.iter().map(|(_, n)| n).sum::<u64>() == i).await;
+    }
+    let mut teacher = server.publish("room").await;
+    common::send(&mut teacher, &thalweg_testkit::media::Recipe::default().frames_for(500)).await;
+    for pupil in pupils {
+        pupil.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn strangers_with_unfinished_messages_fill_no_memory() {
+    use tokio::io::AsyncWriteExt;
+    let server = TestServer::with(|c| {
+        c.limits.strangers_bytes_max = 64 << 10;
+        c.limits.strangers_per_address_max = 100;
+    });
+    let mut begun = vec![0; 1 + 2 * 1536];
+    begun[0] = 3;
+    // Chunks as long as a message, then 40 KB of a command of 60 KB, and no more.
+    begun.extend_from_slice(b"\x02\0\0\0\0\0\x04\x01\0\0\0\0\0\x01\0\0");
+    begun.extend_from_slice(b"\x03\0\0\0\0\xea\x60\x14\0\0\0\0");
+    begun.extend_from_slice(&[2; 40_000]);
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stranger = tokio::net::TcpStream::connect(server.rtmp).await.unwrap();
+        stranger.write_all(&begun).await.unwrap();
+        held.push(stranger);
+    }
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let cut = r#"thalweg_refused_total{action="connect",reason="server-full"} 2"#;
+    for _ in 0..200 {
+        if exchange(server.operator, ask).await.contains(cut) {
+            return drop(held);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{}", exchange(server.operator, ask).await);
+}
+
+#[tokio::test]
 async fn a_full_server_says_so() {
     let server = TestServer::with(|c| c.limits.connections_max = 1);
     let _publisher = server.publish("room").await;

@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::amf0::{Decoder, Value};
 use crate::bytes::Reader;
+use crate::codec::{aac, avc};
 use crate::error::Error;
+use crate::flv::body;
 use crate::rtmp::address::Address;
 use crate::rtmp::command::{Command, Status, code};
 use crate::rtmp::handshake::{self, Style};
@@ -114,6 +116,19 @@ pub fn message(data: &[u8]) {
         assert_eq!(Frame::new(kind, 0, body.clone()).payload, body);
     }
     let _ = message::unwrap_data_frame(message::unwrap_amf3(body));
+}
+
+/// Configuration records: whatever they hold, reading them ends, and well.
+pub fn codec(data: &[u8]) {
+    if let Some(c) = avc::Config::parse(data) {
+        assert!(c.fps.is_none_or(|fps| fps > 0.0) && !c.profile_name().is_empty());
+    }
+    if let Some(c) = aac::Config::parse(data) {
+        assert!(c.channels <= 8 && !c.profile_name().is_empty());
+    }
+    for class in [body::video(data), body::audio(data), body::data(data)] {
+        assert!(!(class.key && class.config));
+    }
 }
 
 /// Three lines: tcUrl, app, name. Whatever is accepted is fit to be a name.

@@ -26,7 +26,7 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// The same before the peer may publish: commands are short.
     ///
-    /// Default 64 KiB; times the cap of unauthenticated peers it bounds what strangers can hold.
+    /// Default 64 KiB: the longest `connect` anyone sends is a few thousand bytes.
     pub stranger_bytes_max: usize,
     /// From the first byte to a finished handshake. Default 5 s.
     pub handshake_max: Duration,

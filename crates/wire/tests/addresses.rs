@@ -69,6 +69,8 @@ fn what_is_no_address() {
         ("", "", BadAddress::NoPath),
         ("live", "", BadAddress::NoStream),
         ("", "room", BadAddress::NoStream),
+        ("live", "flv:", BadAddress::NoStream),
+        ("live", "room/flv:", BadAddress::NoStream),
         ("live", "..", BadAddress::Character),
         ("../etc", "passwd", BadAddress::Character),
         ("live", "a\\b", BadAddress::Character),

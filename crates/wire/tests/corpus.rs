@@ -12,6 +12,7 @@ fn replay_the_corpus() {
         ("chunk", fuzz::chunk),
         ("message", fuzz::message),
         ("address", fuzz::address),
+        ("codec", fuzz::codec),
         ("server_session", fuzz::server_session),
         ("client_session", fuzz::client_session),
     ] {

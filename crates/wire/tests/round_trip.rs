@@ -155,3 +155,19 @@ fn tag_headers() {
         corpus::holds("flv", name, &file);
     }
 }
+
+#[test]
+fn configuration_records_are_in_the_corpus() {
+    use thalweg_testkit::media::Recipe;
+    for (name, size) in
+        [("360p", (640, 360)), ("720p", (1280, 720)), ("1088 cropped", (1920, 1080))]
+    {
+        let recipe = Recipe { size, ..Recipe::default() };
+        let header = &recipe.configuration()[1].payload;
+        let config = thalweg_wire::codec::avc::Config::parse(&header[5..]).unwrap();
+        assert_eq!((config.width, config.height), (u32::from(size.0), u32::from(size.1)), "{name}");
+        corpus::holds("codec", name, &header[5..]);
+    }
+    corpus::holds("codec", "aac", &[0x12, 0x88]);
+    corpus::holds("codec", "he-aac", &[0x2b, 0x11, 0x88, 0]);
+}

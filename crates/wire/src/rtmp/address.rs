@@ -53,8 +53,11 @@ impl Address {
         let (app_path, app_query) = split_query(app);
         let (name_path, name_query) = split_query(strip_type(name));
         let path = [app_path, name_path];
-        let segments: Vec<&str> =
+        let mut segments: Vec<&str> =
             path.iter().flat_map(|p| p.split('/')).filter(|s| !s.is_empty()).collect();
+        if let Some(stream) = segments.last_mut() {
+            *stream = strip_type(stream);
+        }
         // Most clients send the same query in app and tcUrl.
         let tc_query = if tc_query == app_query { "" } else { tc_query };
         let (app, stream) = name_of(&segments)?;
@@ -118,6 +121,9 @@ impl fmt::Display for Address {
 pub fn name_of(segments: &[&str]) -> Result<(String, String), BadAddress> {
     let (stream, app) = segments.split_last().ok_or(BadAddress::NoPath)?;
     if app.is_empty() {
+        return Err(BadAddress::NoStream);
+    }
+    if stream.is_empty() {
         return Err(BadAddress::NoStream);
     }
     segments.iter().try_for_each(|s| check_segment(s))?;

@@ -79,6 +79,11 @@ impl Reader {
         self.bytes_max = bytes_max;
     }
 
+    /// Bytes held of messages that are not whole.
+    pub fn unfinished_bytes(&self) -> usize {
+        self.unfinished_bytes
+    }
+
     /// Takes bytes off `input` until a message is whole or the bytes are used up.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ impl Link {
         self.reader.set_bytes_max(bytes);
     }
 
+    pub(super) fn unfinished_bytes(&self) -> usize {
+        self.reader.unfinished_bytes()
+    }
+
     /// The next message of `input` that is left to the session.
     pub(super) fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Incoming>, Error> {
         loop {

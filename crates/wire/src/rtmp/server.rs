@@ -151,6 +151,11 @@ impl Session {
         }
     }
 
+    /// Bytes held of messages that are not whole, and of those that wait for a decision.
+    pub fn held_bytes(&self) -> usize {
+        self.link.unfinished_bytes() + self.held.len()
+    }
+
     /// What the peer said when it connected.
     pub fn connect(&self) -> Option<&Connect> {
         self.connect.as_deref()

@@ -1,0 +1,33 @@
+# `make test` is everything that CI checks. `make long` is what takes longer.
+
+.PHONY: test long tools peers lint units docs
+
+test: tools peers lint units docs
+	@echo "all is well, with these" && cat target/peers/report
+
+# Says what is missing before an hour is spent without it.
+tools:
+	@cargo nextest --version >/dev/null 2>&1 || \
+	  { echo "cargo-nextest is missing: cargo install cargo-nextest --locked"; exit 1; }
+	@for part in fmt clippy; do cargo $$part --version >/dev/null 2>&1 || \
+	  { echo "cargo $$part is missing: rustup component add $$part"; exit 1; }; done
+
+peers:
+	@mkdir -p target/peers && scripts/peers.sh >target/peers/report || \
+	  { cat target/peers/report; exit 1; }
+	@cat target/peers/report
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Unit and integration tests, fuzz corpora, foreign peers.
+units:
+	cargo nextest run --workspace --locked -E "$$(cat target/peers/filter)"
+
+docs:
+	cargo test --workspace --doc --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+long:
+	scripts/fuzz.sh 60
