@@ -92,11 +92,8 @@ impl Progress {
 
 /// Codec and size of a sequence header.
 fn picture(header: &Frame) -> String {
-    use thalweg_wire::codec::{Codec, avc};
     use thalweg_wire::flv::body;
-    let class = body::video(&header.payload);
-    let record = header.payload.get(class.data_at..).filter(|_| class.codec == Some(Codec::Avc));
-    match (class.codec, record.and_then(avc::Config::parse)) {
+    match (body::video(&header.payload).codec, body::avc_config(&header.payload)) {
         (Some(codec), Some(c)) => format!("{codec} {}x{}", c.width, c.height),
         (Some(codec), None) => codec.to_string(),
         (None, _) => "video".to_owned(),

@@ -103,9 +103,14 @@ impl Hub {
         }
         let epoch = self.inner.registry.next_epoch(key);
         let (leave, must_leave) = watch::channel(None);
-        let publication = Publication::new(Arc::clone(&stream), epoch, must_leave, now);
-        stream.seat(Seated { epoch, publisher, since: now, last_frame: now, leave }, taken_by);
-        Ok(publication)
+        let seated = Seated { epoch, publisher, since: now, last_frame: now, leave };
+        let end = stream.seat(seated, taken_by);
+        Ok(Publication::new(stream, epoch, must_leave, end, now))
+    }
+
+    /// Whether a stream is published now. Makes nothing.
+    pub fn is_live(&self, key: &StreamKey) -> bool {
+        self.streams().by_key.get(key).is_some_and(|s| s.is_published())
     }
 
     /// Watches a stream, or waits for it: one that nobody publishes is held for as long as the
@@ -131,13 +136,7 @@ impl Hub {
         let wait = self.inner.limits.republish_wait;
         let Streams { by_key, past, .. } = &mut *self.streams();
         by_key.retain(|_, stream| {
-            let unwatched = stream.counters.viewers_all() == 0;
-            let had_frames = stream.head() > 0;
-            let abandoned = stream.is_abandoned(wait, now);
-            // A stream that never was is only its waiters; theirs is the time to wait.
-            let over = !stream.is_published()
-                && (abandoned && had_frames || unwatched && !had_frames)
-                || abandoned && unwatched;
+            let over = stream.is_over(wait, now);
             if over {
                 stream.end(Leave::Gone);
                 past.add(&stream.snapshot(now));

@@ -7,7 +7,8 @@ use crate::takeover::TakeOver;
 /// What the hub keeps, and for how long.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Streams at one time, waiting ones included. Default 10 000.
+    /// Streams at one time; those that are published and those that are only waited for are counted
+    /// apart, so that no crowd keeps a publisher out. Default 10 000.
     pub streams_max: usize,
     /// What a stream's log keeps.
     pub retain: Retain,

@@ -71,7 +71,9 @@ impl Log {
     /// Appends a frame, and lets go of what is over the bounds.
     pub(crate) fn append(&mut self, frame: Frame, at: Instant) {
         let seq = self.head();
-        self.position.advance_to(frame.dts);
+        if frame.is_media() {
+            self.position.advance_to(frame.dts);
+        }
         let (time_ms, bytes) = (self.position.time_ms, self.position.bytes);
         self.position.bytes += frame.payload.len() as u64;
         if frame.kind == Kind::Video && frame.is_media() {
@@ -95,6 +97,10 @@ impl Log {
         self.publication_start = head;
         self.has_video = false;
         self.keys.clear();
+        // A publication that brought nothing leaves nothing.
+        if self.configs.back().is_some_and(|&(from, _)| from == head) {
+            self.configs.pop_back();
+        }
         self.configs.push_back((head, Arc::new(ConfigSet::default())));
     }
 
@@ -152,7 +158,7 @@ impl Log {
         (bytes, self.entries.len(), ms)
     }
 
-    /// The latest time of any frame, and when the last frame came.
+    /// The latest time of any media, and when the last frame came.
     pub(crate) fn end(&self) -> Option<(Dts, Instant)> {
         self.position.dts_max.zip(self.entries.back().map(|e| e.at))
     }

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use thalweg_wire::media::Frame;
+use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
 use tokio::sync::watch;
 
-use crate::log::Seq;
 use crate::stream::Stream;
 use crate::takeover::Credential;
 
@@ -47,6 +46,7 @@ pub struct Publication {
     epoch: u64,
     leave: watch::Receiver<Option<Leave>>,
     rebase: Rebase,
+    await_key_until: Option<Instant>,
     now: Instant,
 }
 
@@ -57,18 +57,19 @@ enum Rebase {
     Keep,
     /// A later one, before its first media: that continues at this time.
     ContinueAt(Dts),
-    /// A later one: add this.
-    Add(Dts),
+    /// A later one: add the offset. The latest time of its media stands beside it.
+    Add { offset: Dts, latest: Dts },
 }
 
 impl Publication {
+    /// A publication of a stream whose log ended at `end`: time, and moment.
     pub(crate) fn new(
         stream: Arc<Stream>,
         epoch: u64,
         leave: watch::Receiver<Option<Leave>>,
+        end: Option<(Dts, Instant)>,
         now: Instant,
     ) -> Self {
-        let end = stream.lock().log.end();
         let rebase = match end {
             None => Rebase::Keep,
             Some((dts, last)) => {
@@ -76,15 +77,27 @@ impl Publication {
                 Rebase::ContinueAt(dts.saturating_add(gap.max(GAP_MIN_MS)))
             }
         };
-        Publication { stream, epoch, leave, rebase, now }
+        let await_key_until = end.map(|_| now + KEY_WAIT);
+        Publication { stream, epoch, leave, rebase, await_key_until, now }
     }
 
     /// Appends a frame to the stream's log.
+    ///
+    /// Pictures of a later publication begin with a key frame: before it, viewers of the one before
+    /// would decode them against its pictures.
     ///
     /// # Errors
     /// When the seat is lost: the publisher must go.
     pub fn append(&mut self, mut frame: Frame, now: Instant) -> Result<(), Leave> {
         self.now = now;
+        if frame.kind == Kind::Video && frame.is_media() {
+            if frame.key || self.await_key_until.is_some_and(|until| now >= until) {
+                self.await_key_until = None;
+            }
+            if self.await_key_until.is_some() {
+                return Ok(());
+            }
+        }
         frame.dts = self.rebase.apply(&frame);
         self.stream.append(self.epoch, frame, now).map_err(|_| self.why())
     }
@@ -107,11 +120,6 @@ impl Publication {
         self.epoch
     }
 
-    /// The number the next frame will get.
-    pub fn head(&self) -> Seq {
-        self.stream.head()
-    }
-
     /// Ends the publication at a known time; a mere drop takes that of the last frame.
     pub fn close(mut self, now: Instant) {
         self.now = now;
@@ -130,18 +138,31 @@ impl Drop for Publication {
 
 impl Rebase {
     fn apply(&mut self, frame: &Frame) -> Dts {
-        match *self {
+        match self {
             Rebase::Keep => frame.dts,
-            // Headers are often stamped 0 before media that is not.
-            Rebase::ContinueAt(at) if !frame.is_media() => at,
+            Rebase::ContinueAt(at) if !frame.is_media() => *at,
             Rebase::ContinueAt(at) => {
-                *self = Rebase::Add(at.saturating_sub(frame.dts));
-                at
+                let latest = *at;
+                *self = Rebase::Add { offset: latest.saturating_sub(frame.dts), latest };
+                latest
             }
-            Rebase::Add(offset) => frame.dts.saturating_add(offset),
+            Rebase::Add { offset, latest } => {
+                let dts = frame.dts.saturating_add(*offset);
+                if frame.is_media() {
+                    *latest = dts;
+                    return dts;
+                }
+                // Headers are often stamped 0, whenever they are repeated.
+                let belongs = (*latest..=latest.saturating_add(HEADER_AHEAD_MAX_MS)).contains(&dts);
+                if belongs { dts } else { *latest }
+            }
         }
     }
 }
 
 /// Between the last frame of one publication and the first of the next: a frame at 25 a second.
 const GAP_MIN_MS: Dts = 40;
+/// A header further than this ahead of its media has a time that means nothing.
+const HEADER_AHEAD_MAX_MS: Dts = 10_000;
+/// A stream without key frames for so long has none; its pictures are let through.
+const KEY_WAIT: Duration = Duration::from_secs(10);

@@ -53,6 +53,10 @@ impl Counters {
 
     pub(crate) fn jumped(&self, frames: u64) {
         self.jumps.fetch_add(1, Relaxed);
+        self.skipped(frames);
+    }
+
+    pub(crate) fn skipped(&self, frames: u64) {
         self.frames_skipped.fetch_add(frames, Relaxed);
     }
 
@@ -126,19 +130,15 @@ impl Meter {
     }
 
     fn describe(&mut self, frame: &Frame) {
-        let record = |at: usize| frame.payload.get(at..).filter(|_| frame.config);
+        let payload = &frame.payload;
         match frame.kind {
             Kind::Video => {
-                let class = body::video(&frame.payload);
-                let avc = record(class.data_at).filter(|_| class.codec == Some(Codec::Avc));
-                let config = avc.and_then(avc::Config::parse);
-                self.video = Some(VideoInfo { codec: class.codec, config, ..VideoInfo::default() });
+                let (codec, config) = (body::video(payload).codec, body::avc_config(payload));
+                self.video = Some(VideoInfo { codec, config, ..VideoInfo::default() });
             }
             Kind::Audio => {
-                let class = body::audio(&frame.payload);
-                let aac = record(class.data_at).filter(|_| class.codec == Some(Codec::Aac));
-                let config = aac.and_then(aac::Config::parse);
-                self.audio = Some(AudioInfo { codec: class.codec, config, ..AudioInfo::default() });
+                let (codec, config) = (body::audio(payload).codec, body::aac_config(payload));
+                self.audio = Some(AudioInfo { codec, config, ..AudioInfo::default() });
             }
             Kind::Data => {}
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use thalweg_wire::media::Frame;
+use thalweg_wire::time::Dts;
 use tokio::sync::watch;
 
 use crate::bell::Bell;
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) publisher: Option<Seated>,
     /// Since when nobody publishes.
     pub(crate) vacant_since: Instant,
+    /// Whether anybody ever has.
+    was_published: bool,
     bells: Vec<Arc<Bell>>,
 }
 
@@ -70,6 +73,7 @@ impl Stream {
                 flapping: Flapping::default(),
                 publisher: None,
                 vacant_since: now,
+                was_published: false,
                 bells: Vec::new(),
             }),
             life: watch::Sender::new(Life::Waiting),
@@ -138,16 +142,20 @@ impl Stream {
         Ok(())
     }
 
-    /// Puts a publisher into the seat; whoever sat there is told to leave.
-    pub(crate) fn seat(&self, seated: Seated, taken_by: Leave) {
+    /// Puts a publisher into the seat; whoever sat there is told to leave. Answers where the log
+    /// ended before: the latest time of any media, and when the last frame came.
+    pub(crate) fn seat(&self, seated: Seated, taken_by: Leave) -> Option<(Dts, Instant)> {
         let epoch = seated.epoch;
         let mut state = self.lock();
+        let end = state.log.end();
+        state.was_published = true;
         state.log.begin_publication();
         state.meter.restart();
         if let Some(old) = state.publisher.replace(seated) {
             old.leave.send_replace(Some(taken_by));
         }
         self.life.send_replace(Life::Live(epoch));
+        end
     }
 
     /// Empties the seat if `epoch` still sits in it.
@@ -175,10 +183,17 @@ impl Stream {
         state.bells.iter().for_each(|bell| bell.strike());
     }
 
-    /// Whether nobody has published for `wait`.
-    pub(crate) fn is_abandoned(&self, wait: Duration, now: Instant) -> bool {
+    /// Whether there is nothing to wait for: its publisher has been gone for `wait`, or there has
+    /// never been one and nobody watches.
+    pub(crate) fn is_over(&self, wait: Duration, now: Instant) -> bool {
         let state = self.lock();
-        state.publisher.is_none() && now.saturating_duration_since(state.vacant_since) >= wait
+        if state.publisher.is_some() {
+            false
+        } else if state.was_published {
+            now.saturating_duration_since(state.vacant_since) >= wait
+        } else {
+            self.counters.viewers_all() == 0
+        }
     }
 
     pub(crate) fn is_published(&self) -> bool {

@@ -28,8 +28,17 @@ pub struct Subscription {
     lag: Lag,
     /// What the viewer was behind when it started or jumped: not its own slowness.
     granted: (u64, u64),
-    /// Pictures are left out until the next key frame.
-    await_key: bool,
+    /// Pictures are left out until the next key frame, for this reason.
+    await_key: Option<Awaiting>,
+}
+
+/// Why a viewer waits for a key frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaiting {
+    /// It started, or asked for pictures, where there was none.
+    Start,
+    /// It was late: what it loses is counted.
+    Late,
 }
 
 /// Which kinds of media a viewer wants. Data is always sent.
@@ -84,7 +93,7 @@ impl Subscription {
             filter: Filter::ALL,
             lag,
             granted: (0, 0),
-            await_key: false,
+            await_key: None,
         }
     }
 
@@ -111,7 +120,7 @@ impl Subscription {
         let state = self.stream.lock();
         let start = gop::start(&state.log, depth)?;
         self.next = start.seq;
-        self.await_key = start.await_key;
+        self.await_key = start.await_key.then_some(Awaiting::Start);
         self.granted = state.log.behind(start.seq);
         Some(Opening {
             configs: state.log.configs_at(start.seq),
@@ -126,13 +135,34 @@ impl Subscription {
         self.next
     }
 
-    /// Says that everything before `next` is sent.
+    /// Says that everything before `next` is sent, or left out.
     pub fn advance(&mut self, next: Seq) {
-        if self.await_key {
-            let state = self.stream.lock();
-            self.await_key = state.log.key_from(self.next).is_none_or(|key| key >= next);
+        if let Some(why) = self.await_key {
+            let stream = Arc::clone(&self.stream);
+            let state = stream.lock();
+            let key = state.log.key_from(self.next).unwrap_or(Seq::MAX);
+            if why == Awaiting::Late {
+                let left_out =
+                    state.log.from(self.next).take_while(|&(seq, _)| seq < key.min(next));
+                let pictures = left_out.filter(|(_, e)| is_picture(&e.frame)).count();
+                stream.counters.skipped(pictures as u64);
+            }
+            if key < next {
+                self.await_key = None;
+            }
         }
         self.next = next;
+    }
+
+    /// Moves on to the newest key frame, if it is ahead, as a viewer wants that comes back from a
+    /// pause. Answers configuration as a jump does, but is not counted as one.
+    pub fn to_live(&mut self) -> Option<Skipped> {
+        let stream = Arc::clone(&self.stream);
+        let state = stream.lock();
+        let start = gop::start(&state.log, Depth::Newest)?;
+        let gone = self.next < state.log.first();
+        let ahead = start.seq > self.next && (gone || !start.await_key);
+        ahead.then(|| self.jump(&state.log, start.seq))
     }
 
     /// Says that everything up to the head is sent, by way of a buffer that many share.
@@ -143,7 +173,7 @@ impl Subscription {
 
     /// Whether every frame from the cursor on is to be sent: what others get, this viewer gets.
     pub fn takes_all(&self) -> bool {
-        !self.await_key
+        self.await_key.is_none()
     }
 
     /// What kinds of media the viewer wants.
@@ -154,7 +184,7 @@ impl Subscription {
     /// Changes what the viewer wants from the cursor on. Pictures come back with a key frame.
     pub fn set_filter(&mut self, filter: Filter) {
         if filter.video && !self.filter.video {
-            self.await_key = true;
+            self.await_key = Some(Awaiting::Start);
         }
         self.filter = filter;
     }
@@ -199,7 +229,10 @@ impl Subscription {
 
     /// The first number from which pictures are sent.
     fn video_from(&self, log: &Log) -> Seq {
-        if self.await_key { log.key_from(self.next).unwrap_or(Seq::MAX) } else { self.next }
+        match self.await_key {
+            Some(_) => log.key_from(self.next).unwrap_or(Seq::MAX),
+            None => self.next,
+        }
     }
 
     /// Jumps if the cursor is late.
@@ -216,19 +249,27 @@ impl Subscription {
             _ if gone => log.first(),
             _ => {
                 // Nothing newer to jump to: spare the viewer pictures until there is.
-                self.await_key |= log.has_video;
+                if log.has_video && self.await_key.is_none() {
+                    self.await_key = Some(Awaiting::Late);
+                    self.stream.counters.jumped(0);
+                }
                 return None;
             }
         };
-        let had = if gone { None } else { Some(log.configs_at(self.next)) };
+        Some(self.jump(log, to))
+    }
+
+    fn jump(&mut self, log: &Log, to: Seq) -> Skipped {
+        let had = (self.next >= log.first()).then(|| log.configs_at(self.next));
         let configs = log.configs_at(to);
         let frames = to - self.next;
         self.next = to;
-        self.await_key = log.has_video && log.key_from(to) != Some(to);
+        let lacks_key = log.has_video && log.key_from(to) != Some(to);
+        self.await_key = lacks_key.then_some(Awaiting::Start);
         self.granted = log.behind(to);
         let changed = had.is_none_or(|had| !Arc::ptr_eq(&had, &configs) && *had != *configs);
         let dts = log.get(to).map_or(0, |e| e.frame.dts);
-        Some(Skipped { frames, configs: changed.then_some(configs), dts })
+        Skipped { frames, configs: changed.then_some(configs), dts }
     }
 }
 

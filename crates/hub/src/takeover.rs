@@ -77,13 +77,13 @@ impl TakeOver {
         if self == TakeOver::StaleOnly {
             return refused(None);
         }
-        flapping.count(now).or_else(|left| refused(Some(left)))
+        flapping.take_over(now).or_else(|left| refused(Some(left)))
     }
 }
 
 impl Flapping {
     /// Counts a take-over of a live publisher, or answers how long there may be none.
-    fn count(&mut self, now: Instant) -> Result<(), Duration> {
+    fn take_over(&mut self, now: Instant) -> Result<(), Duration> {
         if let Some(until) = self.fenced_until {
             if now < until {
                 return Err(until - now);

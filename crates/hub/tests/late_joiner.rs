@@ -106,3 +106,17 @@ fn a_header_that_changed_in_the_middle_is_the_one_that_holds_at_the_start() {
     assert_eq!(header_of(Depth::Newest).payload, large.configuration()[1].payload);
     assert_eq!(header_of(Depth::AtLeast(2000)).payload, small.configuration()[1].payload);
 }
+
+#[test]
+fn channel_layouts_stand_beside_the_header_they_belong_to() {
+    let world = World::new();
+    let mut publication = world.publish();
+    let opus_head = thalweg_wire::media::Frame::new(Kind::Audio, 0, b"\x90OpusOpusHead"[..].into());
+    let layout = thalweg_wire::media::Frame::new(Kind::Audio, 0, b"\x94Opus\x01\x02"[..].into());
+    let sound = thalweg_wire::media::Frame::new(Kind::Audio, 0, b"\x91Opusx"[..].into());
+    for frame in [&opus_head, &layout, &sound] {
+        publication.append(frame.clone(), world.now).unwrap();
+    }
+    let mut viewer = world.subscribe();
+    assert_eq!(start(&mut viewer, Depth::Newest), [opus_head, layout]);
+}

@@ -126,3 +126,68 @@ fn a_stop_tells_everyone_and_lets_nobody_in() {
     assert_eq!(left.unwrap_err().to_string(), "the server is stopping");
     assert_eq!(world.try_publish(2, Some("key")).err(), Some(PublishError::Stopping));
 }
+
+#[test]
+fn viewers_of_a_publication_that_sent_nothing_do_not_wait_for_ever() {
+    let mut world = World::new();
+    let publication = world.publish();
+    let viewer = world.subscribe();
+    publication.close(world.now);
+    world.wait(29_000);
+    assert!(!viewer.stream().is_ended());
+    world.wait(1_000);
+    assert!(viewer.stream().is_ended());
+}
+
+#[test]
+fn metadata_without_a_time_does_not_turn_time_back() {
+    let mut world = World::new();
+    let recipe = Recipe { start: 3_600_000, ..Recipe::default() };
+    let mut first = world.publish();
+    world.play_out(&mut first, &recipe, 1000);
+    let mut metadata = recipe.configuration().remove(0);
+    metadata.dts = 0;
+    first.append(metadata.clone(), world.now).unwrap();
+    drop(first);
+    let mut second = world.publish();
+    world.play_out(&mut second, &Recipe::default(), 1000);
+    second.append(metadata, world.now).unwrap();
+    let mut viewer = world.subscribe();
+    start(&mut viewer, Depth::Newest);
+    let frames = read_all(&mut viewer).0;
+    assert!(frames[0].dts > 3_600_900, "{}", frames[0].dts);
+    assert!(rises(&times(&frames)), "{:?}", times(&frames));
+}
+
+#[test]
+fn pictures_of_a_later_publication_begin_with_a_key_frame() {
+    let mut world = World::new();
+    let mut first = world.publish();
+    world.play_out(&mut first, &Recipe::default(), 500);
+    let mut viewer = world.subscribe();
+    start(&mut viewer, Depth::Newest);
+    read_all(&mut viewer);
+    drop(first);
+    let mut second = world.publish();
+    // An encoder that reconnects in the middle of a group.
+    let recipe = Recipe::default();
+    let headers = recipe.configuration();
+    let middle = recipe.frames_for(2000).into_iter().filter(|f| f.dts >= 500 && !f.config);
+    for frame in headers.into_iter().chain(middle) {
+        second.append(frame, world.now).unwrap();
+    }
+    let frames = read_all(&mut viewer).0;
+    let first_picture = frames.iter().find(|f| f.kind == Kind::Video && !f.config).unwrap();
+    assert!(first_picture.key);
+    assert!(frames.iter().any(|f| f.kind == Kind::Audio && f.dts < first_picture.dts));
+}
+
+#[test]
+fn looking_makes_no_stream() {
+    let mut world = World::new();
+    assert!(!world.hub.is_live(&world.key));
+    assert!(world.hub.snapshot(world.now).streams.is_empty());
+    let _publication = world.publish();
+    assert!(world.hub.is_live(&world.key));
+    world.wait(0);
+}

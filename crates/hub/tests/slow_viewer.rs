@@ -101,6 +101,34 @@ fn without_a_newer_key_frame_sound_goes_on_and_both_jump_when_it_comes() {
 }
 
 #[test]
+fn pictures_lost_while_sound_went_on_are_counted() {
+    let mut world = World::new();
+    let mut publication = world.publish();
+    let recipe = Recipe { gop: 250, ..Recipe::default() }; // key frames at 0 and 10 000
+    world.play_out(&mut publication, &recipe, 100);
+    let mut viewer = world.subscribe_with(Lag { max_ms: 3000, max_bytes: u64::MAX });
+    start(&mut viewer, Depth::Newest);
+    read_all(&mut viewer);
+    let rest: Vec<_> =
+        recipe.frames_for(12_000).into_iter().filter(|f| f.dts >= 100 && !f.config).collect();
+    let (late, on_time) = rest.split_at(rest.iter().position(|f| f.dts >= 5000).unwrap());
+    late.iter().for_each(|f| publication.append(f.clone(), world.now).unwrap());
+    let mut seen = read_all(&mut viewer).0;
+    // From here on it reads in time, and still gets no picture before the key frame.
+    for frame in on_time {
+        publication.append(frame.clone(), world.now).unwrap();
+        seen.extend(read_all(&mut viewer).0);
+    }
+    let pictures = |frames: &[thalweg_wire::media::Frame]| {
+        frames.iter().filter(|f| f.kind == Kind::Video).count() as u64
+    };
+    let lost = pictures(&rest) - pictures(&seen);
+    assert!(lost > 200);
+    let stats = world.hub.snapshot(world.now).streams.remove(0);
+    assert_eq!((stats.jumps, stats.frames_skipped), (1, lost));
+}
+
+#[test]
 fn bytes_count_as_well_as_time() {
     let mut world = World::new();
     let mut publication = world.publish();

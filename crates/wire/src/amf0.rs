@@ -264,7 +264,7 @@ fn encode_properties(properties: &[(String, Value)], out: &mut Vec<u8>) {
 /// Metadata nests two or three deep; a stack frame of the reader is a few hundred bytes.
 pub const DEPTH_MAX: usize = 16;
 /// A recorded file's seek index may hold an entry a second for two arrays: 16 384 is over two
-/// hours, and at 40 bytes a value bounds one message's values to 640 KiB.
+/// hours. A named property is 56 bytes and a growing list twice as long as it need be: 1.8 MiB.
 pub const NODES_MAX: usize = 16_384;
 
 const NUMBER: u8 = 0;

@@ -76,12 +76,13 @@ impl Frame {
         }
     }
 
-    /// Which configuration this one replaces: of its kind and track, and for enhanced video of its
-    /// packet type, because colour metadata stands beside the sequence header.
+    /// Which configuration this one replaces: of its kind, track and packet type, because colour
+    /// metadata and channel layouts stand beside a sequence header and not in its place.
     pub fn config_slot(&self) -> (Kind, u8, u8) {
-        let packet_type = match (self.kind, self.payload.first()) {
-            (Kind::Video, Some(first)) if first & 0x80 != 0 => first & 0x0f,
-            _ => 0,
+        let packet_type = match self.kind {
+            Kind::Audio => body::audio(&self.payload).packet_type,
+            Kind::Video => body::video(&self.payload).packet_type,
+            Kind::Data => 0,
         };
         (self.kind, self.track, packet_type)
     }

@@ -52,3 +52,18 @@ fn a_message_that_comes_in_one_read_is_allocated_once() {
     assert_eq!(message.payload.capacity(), 50_000);
     assert!(used.calls <= 2, "{used:?}");
 }
+
+#[test]
+fn many_messages_begun_reserve_no_more_than_twice_the_bound() {
+    let mut reader = Reader::new(64 << 10);
+    let mut bytes = Vec::new();
+    for id in 0..60u8 {
+        // 60 KB announced, one chunk sent.
+        bytes.extend_from_slice(&[0, id, 0, 0, 0, 0, 0xea, 0x60, 20, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[2; 128]);
+    }
+    let (read, used) = count(|| reader.read(&mut &bytes[..]));
+    assert_eq!(read, Ok(None));
+    assert!(reader.reserved_bytes() <= 128 << 10, "{}", reader.reserved_bytes());
+    assert!(used.bytes < 160 << 10, "{used:?}");
+}

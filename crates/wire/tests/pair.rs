@@ -108,7 +108,7 @@ fn a_publisher_that_closes_is_noticed() {
     let mut pair = publishing();
     pair.client.close();
     pair.drive().unwrap();
-    assert!(matches!(pair.server_events.pop_front(), Some(ServerEvent::Ended)));
+    assert!(matches!(pair.server_events.pop_front(), Some(ServerEvent::Ended(_))));
     assert!(!pair.server.is_publishing());
 }
 

@@ -5,7 +5,7 @@
 
 use crate::amf0;
 use crate::bytes::Reader;
-use crate::codec::Codec;
+use crate::codec::{Codec, aac, avc};
 use crate::media::MANY_TRACKS;
 
 /// What the header bits of a body say.
@@ -15,6 +15,8 @@ pub struct Class {
     pub codec: Option<Codec>,
     /// Track, [`MANY_TRACKS`] when the body carries several.
     pub track: u8,
+    /// Enhanced only: the packet type, of what is inside where there is a wrapping.
+    pub packet_type: u8,
     /// A decoder can begin here.
     pub key: bool,
     /// A sequence header or metadata.
@@ -57,6 +59,20 @@ pub fn audio(payload: &[u8]) -> Class {
         None => None,
     };
     class.unwrap_or_default()
+}
+
+/// The H.264 configuration in a video body, if that is what it is.
+pub fn avc_config(payload: &[u8]) -> Option<avc::Config> {
+    let class = video(payload);
+    let is_avc = class.config && class.codec == Some(Codec::Avc);
+    avc::Config::parse(payload.get(class.data_at..).filter(|_| is_avc)?)
+}
+
+/// The AAC configuration in an audio body, if that is what it is.
+pub fn aac_config(payload: &[u8]) -> Option<aac::Config> {
+    let class = audio(payload);
+    let is_aac = class.config && class.codec == Some(Codec::Aac);
+    aac::Config::parse(payload.get(class.data_at..).filter(|_| is_aac)?)
 }
 
 /// Classifies a data body: `onMetaData` is configuration.
@@ -165,7 +181,8 @@ fn enhanced(mut packet_type: u8, multitrack: u8, r: &mut Reader<'_>) -> Option<(
     } else {
         codec = Codec::from_four_cc(r.array()?);
     }
-    Some((packet_type, Class { codec, track, data_at: whole - r.remaining(), ..Class::default() }))
+    let data_at = whole - r.remaining();
+    Some((packet_type, Class { codec, track, packet_type, data_at, ..Class::default() }))
 }
 
 impl Class {
@@ -201,8 +218,15 @@ const MULTITRACK_ONE: u8 = 0;
 mod tests {
     use super::*;
 
-    const NOTHING: Class =
-        Class { codec: None, track: 0, key: false, config: false, disposable: false, data_at: 0 };
+    const NOTHING: Class = Class {
+        codec: None,
+        track: 0,
+        packet_type: 0,
+        key: false,
+        config: false,
+        disposable: false,
+        data_at: 0,
+    };
     const AVC: Class = Class { codec: Some(Codec::Avc), data_at: 5, ..NOTHING };
     const HEVC: Class = Class { codec: Some(Codec::Hevc), ..NOTHING };
 
@@ -225,25 +249,44 @@ mod tests {
             (
                 "enhanced HEVC key frame with offset",
                 b"\x91hvc1\0\0\0x",
-                Class { key: true, data_at: 8, ..HEVC },
+                Class { key: true, packet_type: 1, data_at: 8, ..HEVC },
             ),
-            ("enhanced HEVC inter frame, no offset", b"\xa3hvc1x", Class { data_at: 5, ..HEVC }),
+            (
+                "enhanced HEVC inter frame, no offset",
+                b"\xa3hvc1x",
+                Class { packet_type: 3, data_at: 5, ..HEVC },
+            ),
+            (
+                "enhanced HEVC colour metadata",
+                b"\x94hvc1x",
+                Class { config: true, packet_type: 4, data_at: 5, ..HEVC },
+            ),
             (
                 "AV1 key frame after a nanosecond ModEx",
                 b"\x97\x02\0\0\x01\x01av01x",
-                Class { codec: Some(Codec::Av1), key: true, data_at: 10, ..NOTHING },
+                Class {
+                    codec: Some(Codec::Av1),
+                    key: true,
+                    packet_type: 1,
+                    data_at: 10,
+                    ..NOTHING
+                },
             ),
             (
                 "one track of many, number 3",
                 b"\x96\x01hvc1\x03",
-                Class { track: 3, key: true, data_at: 10, ..HEVC },
+                Class { track: 3, key: true, packet_type: 1, data_at: 10, ..HEVC },
             ),
             (
                 "many tracks of one codec",
                 b"\x96\x10hvc1\x00\x00\x00\x09",
                 Class { track: MANY_TRACKS, config: true, data_at: 10, ..HEVC },
             ),
-            ("FourCC nobody knows", b"\x91what", Class { key: true, data_at: 5, ..NOTHING }),
+            (
+                "FourCC nobody knows",
+                b"\x91what",
+                Class { key: true, packet_type: 1, data_at: 5, ..NOTHING },
+            ),
             ("FourCC cut short", b"\x91hv", NOTHING),
             ("ModEx cut short", b"\x97\xff\x10", NOTHING),
         ] {
@@ -261,8 +304,17 @@ mod tests {
             ("AAC frame", &[0xaf, 1, 0x21], aac),
             ("MP3", &[0x2f, 1], Class { codec: Some(Codec::Mp3), data_at: 1, ..NOTHING }),
             ("enhanced Opus head", b"\x90OpusOpusHead", Class { config: true, ..opus }),
-            ("enhanced Opus frame", b"\x91Opusx", opus),
-            ("second Opus track", b"\x95\x01Opus\x01x", Class { track: 1, data_at: 7, ..opus }),
+            ("enhanced Opus frame", b"\x91Opusx", Class { packet_type: 1, ..opus }),
+            (
+                "enhanced Opus channels",
+                b"\x94Opusx",
+                Class { config: true, packet_type: 4, ..opus },
+            ),
+            (
+                "second Opus track",
+                b"\x95\x01Opus\x01x",
+                Class { track: 1, packet_type: 1, data_at: 7, ..opus },
+            ),
         ] {
             assert_eq!(audio(bytes), want, "{name}");
         }

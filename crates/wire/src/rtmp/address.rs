@@ -9,8 +9,8 @@ use std::fmt;
 
 use super::PORT;
 
-/// A stream as a peer names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A stream as a peer names it. Neither `Debug` nor `Display` shows the query: it has secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// Host of the URL, without port, as written; empty when the peer did not say.
     pub host: String,
@@ -104,6 +104,12 @@ impl Address {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == PORT { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Reader {
     chunk_bytes: usize,
     bytes_max: usize,
     unfinished_bytes: usize,
+    /// What is allocated for them.
+    reserved_bytes: usize,
     streams: Vec<Stream>,
     head: Head,
     /// The chunk whose payload is being read: index of its stream, bytes left.
@@ -67,6 +69,7 @@ impl Reader {
             chunk_bytes: CHUNK_BYTES_AT_FIRST,
             bytes_max,
             unfinished_bytes: 0,
+            reserved_bytes: 0,
             streams: Vec::new(),
             head: Head::default(),
             open: None,
@@ -79,9 +82,9 @@ impl Reader {
         self.bytes_max = bytes_max;
     }
 
-    /// Bytes held of messages that are not whole.
-    pub fn unfinished_bytes(&self) -> usize {
-        self.unfinished_bytes
+    /// Bytes allocated for messages that are not whole, at most twice the bound for the messages.
+    pub fn reserved_bytes(&self) -> usize {
+        self.reserved_bytes
     }
 
     /// Takes bytes off `input` until a message is whole or the bytes are used up.
@@ -219,6 +222,7 @@ impl Reader {
         }
         let message = self.streams[index].finish();
         self.unfinished_bytes -= message.payload.len();
+        self.reserved_bytes -= message.payload.capacity();
         match message.message_type {
             SET_CHUNK_SIZE => self.set_chunk_bytes(&message.payload).map(|()| None),
             ABORT => self.abort(&message.payload).map(|()| None),
@@ -231,7 +235,12 @@ impl Reader {
         if self.unfinished_bytes > self.bytes_max {
             return Err(Misbehaved::TooManyUnfinished(self.bytes_max).into());
         }
-        self.streams[index].append(bytes, at_hand);
+        let stream = &mut self.streams[index];
+        let before = stream.payload.capacity();
+        // Room for the rest of the message is made only within the bound for all of them.
+        let spare = self.bytes_max.saturating_sub(self.reserved_bytes);
+        stream.append(bytes, at_hand, spare);
+        self.reserved_bytes += stream.payload.capacity() - before;
         Ok(())
     }
 
@@ -251,6 +260,7 @@ impl Reader {
         let id = bytes::Reader::new(payload).u32().ok_or(Misbehaved::ControlTooShort(ABORT))?;
         if let Some(stream) = self.streams.iter_mut().find(|s| s.id == id) {
             self.unfinished_bytes -= stream.payload.len();
+            self.reserved_bytes -= stream.payload.capacity();
             stream.payload = Vec::new();
             stream.unfinished = false;
         }
@@ -293,13 +303,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Grows by what is at hand, most of which is this message's, or doubles; never past the
-    /// announced length.
-    fn append(&mut self, bytes: &[u8], at_hand: usize) {
+    /// Grows by what is at hand, most of which is this message's, or doubles, as far as there is
+    /// room to spare; never past the announced length.
+    fn append(&mut self, bytes: &[u8], at_hand: usize, spare: usize) {
         let have = self.payload.len();
         if self.payload.capacity() - have < bytes.len() {
-            let grow = at_hand.max(have).min(self.len - have);
-            self.payload.reserve_exact(grow);
+            let wish = at_hand.max(have).min(spare);
+            self.payload.reserve_exact(wish.max(bytes.len()).min(self.len - have));
         }
         self.payload.extend_from_slice(bytes);
     }

@@ -153,7 +153,6 @@ impl Status {
 pub mod code {
     pub const CONNECT_SUCCESS: &str = "NetConnection.Connect.Success";
     pub const CONNECT_REJECTED: &str = "NetConnection.Connect.Rejected";
-    pub const CONNECT_INVALID_APP: &str = "NetConnection.Connect.InvalidApp";
     pub const CONNECT_APP_SHUTDOWN: &str = "NetConnection.Connect.AppShutdown";
     pub const CONNECT_CLOSED: &str = "NetConnection.Connect.Closed";
     pub const CALL_FAILED: &str = "NetConnection.Call.Failed";
@@ -162,7 +161,6 @@ pub mod code {
     pub const PUBLISH_DENIED: &str = "NetStream.Publish.Denied";
     pub const PUBLISH_FAILED: &str = "NetStream.Publish.Failed";
     pub const PUBLISH_REPLACED: &str = "NetStream.Publish.Replaced";
-    pub const PUBLISH_IDLE: &str = "NetStream.Publish.Idle";
     pub const UNPUBLISH_SUCCESS: &str = "NetStream.Unpublish.Success";
     pub const PLAY_RESET: &str = "NetStream.Play.Reset";
     pub const PLAY_START: &str = "NetStream.Play.Start";

@@ -48,8 +48,8 @@ impl Link {
         self.reader.set_bytes_max(bytes);
     }
 
-    pub(super) fn unfinished_bytes(&self) -> usize {
-        self.reader.unfinished_bytes()
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.reader.reserved_bytes()
     }
 
     /// The next message of `input` that is left to the session.

@@ -161,7 +161,8 @@ pub fn unwrap_data_frame(body: Bytes) -> Option<Bytes> {
 
 /// Splits an aggregate message (section 7.1.6) into message type, timestamp and body of each part.
 ///
-/// The first part's own time is the aggregate's; the others keep their distance to it.
+/// The first part's own time is the aggregate's; the others keep their distance to it. Parts are
+/// copied: one that is kept must not keep the whole aggregate.
 ///
 /// # Errors
 /// [`Misbehaved::Aggregate`] when a part runs over the end.
@@ -178,7 +179,7 @@ pub fn split_aggregate(timestamp: u32, body: &Bytes) -> Result<Vec<(u8, u32, Byt
         }
         let first = *first_time.get_or_insert(header.timestamp);
         let time = timestamp.wrapping_add(header.timestamp.wrapping_sub(first));
-        parts.push((header.tag_type, time, body.slice(begin..end)));
+        parts.push((header.tag_type, time, Bytes::copy_from_slice(&body[begin..end])));
         at = end + PREVIOUS_TAG_SIZE_BYTES;
     }
     Ok(parts)

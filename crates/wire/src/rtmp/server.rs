@@ -71,8 +71,8 @@ struct Deadline {
     then: fn() -> Misbehaved,
 }
 
-/// What `connect` says, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What `connect` says, as it came. `Debug` leaves out what may hold a query, and secrets in it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Connect {
     /// Path, and perhaps query, up to the stream.
     pub app: String,
@@ -80,6 +80,13 @@ pub struct Connect {
     pub tc_url: String,
     /// The encoder's or player's name for itself.
     pub flash_ver: String,
+}
+
+impl std::fmt::Debug for Connect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let app = self.app.split('?').next();
+        f.debug_struct("Connect").field("app", &app).finish_non_exhaustive()
+    }
 }
 
 /// What happened.
@@ -98,9 +105,18 @@ pub enum Event {
     /// The viewer wants this kind of media, or not.
     Receive(Kind, bool),
     /// The peer ended its publication or play; the connection stays.
-    Ended,
+    Ended(By),
     /// A command or message that means nothing here, by name.
     Ignored(String),
+}
+
+/// The command that ended a publication or play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// `deleteStream`, or `FCUnpublish` before it.
+    DeleteStream,
+    /// `closeStream`.
+    CloseStream,
 }
 
 /// What to do next.
@@ -151,9 +167,9 @@ impl Session {
         }
     }
 
-    /// Bytes held of messages that are not whole, and of those that wait for a decision.
+    /// Bytes allocated for messages that are not whole, and for those that wait for a decision.
     pub fn held_bytes(&self) -> usize {
-        self.link.unfinished_bytes() + self.held.len()
+        self.link.reserved_bytes() + self.held.capacity()
     }
 
     /// What the peer said when it connected.
@@ -421,10 +437,10 @@ impl Session {
                 self.link.command(0, &Command::new("onFCSubscribe", 0.0, [status.to_value()]));
             }
             "FCUnpublish" => self.on_fc_unpublish(now, c),
-            "closeStream" => self.on_close(now, stream_id),
+            "closeStream" => self.on_close(now, stream_id, By::CloseStream),
             "deleteStream" => {
                 let id = c.argument(0).and_then(Value::as_f64).map_or(stream_id, |n| n as u32);
-                self.on_close(now, id);
+                self.on_close(now, id, By::DeleteStream);
             }
             "pause" | "pauseRaw" => self.on_pause(c),
             "receiveAudio" => self.on_receive(Kind::Audio, c),
@@ -491,11 +507,11 @@ impl Session {
         self.link.command(0, &Command::new("onFCUnpublish", 0.0, [status.to_value()]));
         self.answer(c, Value::Undefined);
         if let Phase::Publishing(Publishing { stream_id, .. }) = self.phase {
-            self.on_close(now, stream_id);
+            self.on_close(now, stream_id, By::DeleteStream);
         }
     }
 
-    fn on_close(&mut self, now: Instant, id: u32) {
+    fn on_close(&mut self, now: Instant, id: u32, by: By) {
         match self.phase {
             Phase::Publishing(Publishing { stream_id, .. }) if stream_id == id => {
                 let status = Status::ok(code::UNPUBLISH_SUCCESS, "unpublished");
@@ -510,7 +526,7 @@ impl Session {
         }
         self.phase = Phase::Ready;
         self.expect_command(now);
-        self.events.push_back(Event::Ended);
+        self.events.push_back(Event::Ended(by));
     }
 
     fn on_pause(&mut self, c: &Command) {
