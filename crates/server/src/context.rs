@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{Action, Allow, PolicyReader, Query, Reason, Request, decide};
 use thalweg_hub::{
-    Credential, Depth, Hub, Lag, Life, Protocol, Publication, PublishError, Publisher, StreamKey,
+    Credential, Depth, Hub, Lag, Protocol, Publication, PublishError, Publisher, StreamKey,
     Subscription,
 };
 use thalweg_wire::rtmp::Address;
@@ -62,9 +62,9 @@ impl Context {
         peer: SocketAddr,
         agent: &str,
     ) -> Result<Publication, Denial> {
-        let agent = agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
-        let publisher = Publisher { peer, credential: permit.credential, agent };
-        Ok(self.hub.publish(&permit.key, publisher, now())?)
+        let Permit { key, credential } = permit;
+        let publisher = Publisher { peer, credential, agent: agent.to_owned() };
+        Ok(self.hub.publish(&key, publisher, now())?)
     }
 
     /// Subscribes a viewer and waits, as long as is configured, until the stream is live.
@@ -73,20 +73,38 @@ impl Context {
         permit: &Permit,
         protocol: Protocol,
     ) -> Result<Subscription, Denial> {
-        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
+        let live = async {
+            // A stream that ends while it is waited for may begin again under the same name.
+            loop {
+                let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
+                if subscription.live().await {
+                    return Ok(subscription);
+                }
+            }
+        };
         let wait = Duration::from_secs(self.config.play.wait_s);
-        match tokio::time::timeout(wait, subscription.live()).await {
-            Ok(true) => Ok(subscription),
-            Ok(false) if self.is_stopping() => Err(Reason::Stopping.into()),
-            Ok(false) | Err(_) => Err(Reason::NotFound.into()),
+        match tokio::time::timeout(wait, live).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Reason::NotFound.into()),
         }
     }
 
-    /// Subscribes whoever only asks whether the stream is live.
-    pub(crate) fn look(&self, permit: &Permit, protocol: Protocol) -> Result<Subscription, Denial> {
-        let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
-        let is_live = matches!(*subscription.stream().life().borrow(), Life::Live(_));
-        if is_live { Ok(subscription) } else { Err(Reason::NotFound.into()) }
+    /// Says that a peer was refused: in the log and in the counts.
+    pub(crate) fn refused(
+        &self,
+        action: &'static str,
+        peer: SocketAddr,
+        stream: Option<&str>,
+        denial: &Denial,
+    ) {
+        self.metrics.refused(action, denial.reason);
+        let (reason, words, stream) = (denial.reason.code(), &denial.words, stream.unwrap_or("-"));
+        tracing::info!(%peer, action, stream, reason, words, "refused");
+    }
+
+    /// What a peer calls itself, fit for a log.
+    pub(crate) fn agent(raw: &str) -> String {
+        raw.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect()
     }
 
     /// Where a viewer starts: as its URL says, or as configured.
@@ -117,6 +135,13 @@ impl Context {
 pub(crate) struct Permit {
     pub(crate) key: StreamKey,
     credential: Option<Credential>,
+}
+
+impl Permit {
+    /// Whether the peer has shown a valid signature.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.credential.is_some()
+    }
 }
 
 impl Denial {

@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// The peer is a stranger no more: what it holds is its own affair, within its own bounds.
-    pub fn is_known(&mut self) {
+    pub fn let_in(&mut self) {
         self.held = None;
     }
 
@@ -146,9 +146,10 @@ impl Driver {
         std::mem::take(&mut self.unsent).rest()
     }
 
-    /// Takes the writing side back.
-    pub fn undivert(&mut self) {
+    /// Takes the writing side back, with what was still to be written.
+    pub fn undivert(&mut self, unsaid: Vec<u8>) {
         self.diverted = false;
+        self.unsent.push(unsaid);
     }
 
     /// Ends what the session runs, tells the peer why, and waits until it has read that, for a
@@ -198,6 +199,11 @@ impl Driver {
 
     /// Waits for bytes or for the session's time, and gives them to the session.
     fn poll_input(&mut self, cx: &mut Context<'_>, at: Option<Instant>) -> Poll<Result<(), Ended>> {
+        // Time first: a peer that never stops sending must not outlive its deadline.
+        if at.is_some_and(|at| at <= now()) {
+            self.timer = None;
+            return Poll::Ready(self.session.handle_timeout(now()).map_err(Ended::Protocol));
+        }
         // A peer that asks without reading our answers is not read from.
         if self.unsent.len() < UNSENT_BYTES_MAX {
             while self.socket.poll_readable(cx)?.is_ready() {
@@ -214,8 +220,7 @@ impl Driver {
                 }
             }
         }
-        std::task::ready!(self.poll_timer(cx, at));
-        Poll::Ready(self.session.handle_timeout(now()).map_err(Ended::Protocol))
+        self.poll_timer(cx, at).map(Ok)
     }
 
     fn count_held(&mut self) -> Result<(), Ended> {

@@ -2,14 +2,16 @@
 //!
 //! A few pumps, one a core, walk all viewers. What is new in a stream is gathered for the flush
 //! interval its viewers asked for, written out once per form into one buffer, and that buffer goes
-//! to every viewer that is level with one plain write each. Budget, per stream and flush: one lock
-//! of the log, one concatenation. Per level viewer and flush: one write; nothing is compared,
-//! allocated, copied, formatted, locked or counted for it.
+//! to every viewer that is level with one plain write each. Budget, per stream, pump and flush: two
+//! or three short locks of the log, one concatenation per form. Per level viewer and flush: one
+//! write; nothing is compared, allocated, copied, formatted, locked or counted for it.
 //!
 //! Whoever is not level - newcomers, sockets that are full, viewers that lost pictures - is a
 //! straggler: served one by one, by vectored writes of the payloads where they lie.
 
+mod deck;
 mod form;
+mod lane;
 mod pump;
 mod viewer;
 

@@ -102,8 +102,23 @@ impl Place {
         Held { gate: Arc::clone(&self.gate), bytes: 0 }
     }
 
+    /// Takes one of the places kept for publishers on a server that is full otherwise. Answers
+    /// whether there was one.
+    pub fn take_reserved(&mut self) -> bool {
+        let gate = Arc::clone(&self.gate);
+        let mut counts = gate.counts();
+        let reserve = (gate.connections_max / RESERVE_PART).max(RESERVE_MIN);
+        let is_free = counts.connections < gate.connections_max + reserve;
+        if self.refusal == Some(Reason::Full) && is_free {
+            counts.refusals -= 1;
+            counts.connections += 1;
+            self.refusal = None;
+        }
+        self.refusal.is_none()
+    }
+
     /// The peer has been let in to something.
-    pub fn is_known(&mut self) {
+    pub fn let_in(&mut self) {
         if std::mem::take(&mut self.is_stranger) {
             self.gate.counts().forget_stranger(self.address);
         }
@@ -166,6 +181,10 @@ fn group(peer: IpAddr) -> IpAddr {
     }
 }
 
+/// Places kept for publishers beside those for everyone: one in sixteen, sixteen at least. A crowd
+/// of viewers must not keep out what they came to see.
+const RESERVE_PART: usize = 16;
+const RESERVE_MIN: usize = 16;
 /// Peers let in only to be refused, at one time. Each costs a handshake and a few kilobytes.
 const REFUSALS_MAX: usize = 128;
 
@@ -184,7 +203,7 @@ mod tests {
         let _second = gate.enter(v4(1)).unwrap();
         assert_eq!(gate.enter(v4(1)).unwrap().refusal(), Some(Reason::TooMany));
         assert_eq!(gate.enter(v4(2)).unwrap().refusal(), None);
-        first.is_known();
+        first.let_in();
         assert_eq!(gate.enter(v4(1)).unwrap().refusal(), None);
     }
 
@@ -198,6 +217,17 @@ mod tests {
         drop((inside, refused));
         assert_eq!(gate.connections(), 0);
         assert!(gate.counts().strangers.is_empty());
+    }
+
+    #[test]
+    fn a_full_server_has_places_for_publishers() {
+        let gate = Gate::new(2, 99, 0);
+        let _viewers: Vec<_> = (0..2).map(|i| gate.enter(v4(i)).unwrap()).collect();
+        let mut publishers: Vec<_> = (0..17).map(|i| gate.enter(v4(10 + i)).unwrap()).collect();
+        let let_in = publishers.iter_mut().filter_map(|p| p.take_reserved().then_some(())).count();
+        assert_eq!(let_in, RESERVE_MIN);
+        drop(publishers);
+        assert_eq!((gate.connections(), gate.counts().refusals), (2, 0));
     }
 
     #[test]

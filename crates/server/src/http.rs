@@ -37,8 +37,9 @@ pub(crate) async fn serve(
         return http_flv::serve(ctx, stream, peer, place, head).await;
     }
     if let Some(reason) = place.refusal() {
-        ctx.metrics.refused("http", reason);
-        return answer(&stream, &Answer::denial(&reason.into())).await;
+        let denial = reason.into();
+        ctx.refused("http", peer, None, &denial);
+        return answer(&stream, &Answer::denial(&denial)).await;
     }
     // One request a connection: the next one might ask for media, which this library must not see.
     let io = Rewound { head: bytes, stream };
@@ -149,6 +150,11 @@ impl Answer {
         let body = serde_json::json!({ "error": denial.reason.code(), "message": denial.words });
         let headers = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
         Answer { status: denial.reason.http_status(), headers, body: body.to_string() }
+    }
+
+    /// The same, as a HEAD request wants it.
+    pub(crate) fn without_body(self) -> Answer {
+        Answer { body: String::new(), ..self }
     }
 
     fn text(status: u16, words: &str) -> Answer {

@@ -15,7 +15,7 @@ use crate::egress::{Form, OnDone, Seat};
 use crate::gate::Place;
 use crate::http::{Answer, answer};
 use crate::http_head::{Head, percent_decode};
-use crate::rtmp::Viewing;
+use crate::viewing::Viewing;
 
 /// Whether a request is for media.
 pub(crate) fn is_media(head: &Head) -> bool {
@@ -36,71 +36,85 @@ pub(crate) async fn serve(
         "OPTIONS" => return answer(&stream, &Answer::options()).await,
         _ => return answer(&stream, &Answer::method_not_allowed()).await,
     };
-    let granted = tokio::select! {
-        granted = grant(&ctx, peer, &mut place, &head, with_body) => granted,
+    let (granted, name) = tokio::select! {
+        granted = grant(&ctx, &mut place, &head, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&stream) => return,
     };
     let granted = match granted {
         Ok(granted) => granted,
         Err(denial) => {
-            ctx.metrics.refused(Action::Play.name(), denial.reason);
-            return answer(&stream, &Answer::denial(&denial)).await;
+            ctx.refused(Action::Play.name(), peer, Some(&name), &denial);
+            let refusal = Answer::denial(&denial);
+            let refusal = if with_body { refusal } else { refusal.without_body() };
+            return answer(&stream, &refusal).await;
         }
     };
-    if !with_body {
+    let Granted::Watch { permit, subscription, depth } = granted else {
         return answer(&stream, &Answer::media_head()).await;
-    }
-    let viewing = Viewing::new(&ctx, granted.permit, Protocol::HttpFlv, peer);
+    };
+    let agent = Context::agent(&head.agent);
+    let viewing = Viewing::new(&ctx, permit, Protocol::HttpFlv, peer, &agent);
     let seat = Seat {
         socket: Arc::new(stream),
-        subscription: granted.subscription,
+        subscription,
         form: Form::Flv,
         greeting: Answer::media_head().to_bytes(),
-        depth: granted.depth,
+        depth,
         flush: ctx.flush(),
         watch_peer: true,
         // Nothing waits here while a pump feeds the viewer: its place at the gate and its line in
         // the log go with it.
         done: OnDone::new(move |done| {
-            viewing.over(Some(done));
+            viewing.over(Some(&done));
             drop(place);
         }),
     };
     ctx.egress.seat(seat).await.leave_alone();
 }
 
-struct Granted {
-    permit: Permit,
-    subscription: Subscription,
-    depth: Depth,
+/// What a request is granted.
+enum Granted {
+    /// The stream is live, which is all that was asked.
+    Look,
+    Watch {
+        permit: Permit,
+        subscription: Subscription,
+        depth: Depth,
+    },
 }
 
+/// Decides about a request, and answers what it was for, for the log.
 async fn grant(
     ctx: &Context,
-    peer: SocketAddr,
     place: &mut Place,
     head: &Head,
     with_body: bool,
-) -> Result<Granted, Denial> {
-    if let Some(reason) = place.refusal() {
-        return Err(reason.into());
-    }
-    let address = address(head)?;
-    let permit = ctx.decide(Action::Play, &address).inspect_err(|denial| {
-        let reason = denial.reason.code();
-        tracing::info!(%peer, action = "play", stream = %address, reason, "refused");
-    })?;
-    // From here on, not from when its stream begins: a class that waits is one address too.
-    place.is_known();
-    let query = Query::new(&address.query);
-    let mut subscription = if with_body {
-        ctx.subscribe(&permit, Protocol::HttpFlv).await?
-    } else {
-        ctx.look(&permit, Protocol::HttpFlv)?
+) -> (Result<Granted, Denial>, String) {
+    let address = match address(head) {
+        Ok(address) => address,
+        Err(denial) => return (Err(denial), String::new()),
     };
-    subscription.set_filter(filter(query));
-    Ok(Granted { depth: ctx.depth(query), permit, subscription })
+    let name = format!("{}/{}", address.app, address.stream);
+    let granted = async {
+        if let Some(reason) = place.refusal() {
+            return Err(reason.into());
+        }
+        let permit = ctx.decide(Action::Play, &address)?;
+        if !with_body {
+            let is_live = ctx.hub.is_live(&permit.key);
+            return if is_live { Ok(Granted::Look) } else { Err(Reason::NotFound.into()) };
+        }
+        if permit.is_signed() {
+            place.let_in();
+        }
+        let mut subscription = ctx.subscribe(&permit, Protocol::HttpFlv).await?;
+        place.let_in();
+        let query = Query::new(&address.query);
+        subscription.set_filter(filter(query));
+        Ok(Granted::Watch { depth: ctx.depth(query), permit, subscription })
+    };
+    (granted.await, name)
 }
 
 /// The stream a path names: `/{app}/{stream}.flv`, where the app may have several segments.

@@ -40,11 +40,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         Ok(Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Parsed::Partial,
         Ok(Status::Partial) | Err(_) => return Parsed::Bad,
     };
-    let target = request.path.unwrap_or_default();
-    // A proxy's form has scheme and host before the path.
-    let target = target
-        .split_once("://")
-        .map_or(target, |(_, rest)| rest.find('/').and_then(|i| rest.get(i..)).unwrap_or("/"));
+    let (authority, target) = split_target(request.path.unwrap_or_default());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let header = |name: &str| {
         let found = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
@@ -54,7 +50,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         method: request.method.unwrap_or_default().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
-        host: without_port(&header("host")).to_owned(),
+        host: without_port(&authority.map_or_else(|| header("host"), str::to_owned)).to_owned(),
         agent: header("user-agent"),
         bytes: len,
     })
@@ -74,6 +70,17 @@ pub fn percent_decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
+}
+
+/// Host and path of a request's target. Only the form that proxies are sent has a host.
+fn split_target(target: &str) -> (Option<&str>, &str) {
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (Some(authority), if path.is_empty() { "/" } else { path })
+        }
+        _ => (None, target),
+    }
 }
 
 fn without_port(host: &str) -> &str {
@@ -106,7 +113,10 @@ mod tests {
         assert_eq!((curl.method.as_str(), curl.path.as_str()), ("GET", "/live/room.flv"));
         assert_eq!((curl.query.as_str(), curl.host.as_str()), ("txSecret=1&txTime=2", "h"));
         assert_eq!(curl.agent, "curl");
-        assert_eq!(head("GET http://h/a/b.flv?x HTTP/1.1\r\n\r\n").path, "/a/b.flv");
+        let proxied = head("GET http://h:1/a/b.flv?x HTTP/1.1\r\nHost: other\r\n\r\n");
+        assert_eq!((proxied.path.as_str(), proxied.host.as_str()), ("/a/b.flv", "h"));
+        let in_query = head("GET /a/b.flv?from=http://page/x HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!((in_query.path.as_str(), in_query.host.as_str()), ("/a/b.flv", "h"));
         assert_eq!(head("GET / HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n").host, "::1");
         assert_eq!(head("HEAD / HTTP/1.0\r\n\r\n").method, "HEAD");
     }

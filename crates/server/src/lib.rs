@@ -8,8 +8,10 @@
 //! | run a server | [`Server::load`], then [`Server::run`] |
 //! | read a configuration file | [`Config::parse`] |
 
+mod cause;
 mod clock;
 pub mod config;
+mod contain;
 mod context;
 pub mod drive;
 pub mod egress;
@@ -24,6 +26,7 @@ mod ops;
 mod rtmp;
 mod server;
 pub mod socket;
+mod viewing;
 
 pub use config::{Config, ConfigError};
 pub use server::{LoadError, Server};

@@ -129,7 +129,9 @@ impl HubCollector {
         out: &mut DescriptorEncoder<'_>,
         streams: &[StreamSnapshot],
     ) -> std::fmt::Result {
-        let mut rows: Vec<Row> = streams.iter().map(Row::of).collect();
+        // Names that somebody only waits for are anybody's invention.
+        let published = streams.iter().filter(|s| s.publisher.is_some());
+        let mut rows: Vec<Row> = published.map(Row::of).collect();
         rows.sort_by(|a, b| b.viewers.cmp(&a.viewers).then_with(|| a.stream.cmp(&b.stream)));
         if rows.len() > self.streams_max {
             let others = rows.split_off(self.streams_max);

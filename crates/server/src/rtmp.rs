@@ -2,22 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use thalweg_access::{Action, Query, Reason};
-use thalweg_hub::{Filter, Leave, Protocol, Publication};
+use thalweg_hub::{Depth, Filter, Leave, Protocol, Publication, Subscription};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
 use thalweg_wire::rtmp::server::{Event, Session};
 use tokio::sync::oneshot;
 
+use crate::cause::Cause;
 use crate::clock::now;
 use crate::context::{Context, Denial, Permit};
 use crate::drive::{Driver, Ended, Step};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
 use crate::gate::Place;
 use crate::socket::Socket;
+use crate::viewing::Viewing;
 
 /// Serves one RTMP connection until it ends.
 pub(crate) async fn serve(
@@ -28,14 +30,21 @@ pub(crate) async fn serve(
 ) {
     let session = Session::new(ctx.config.session_limits(), seed(), now());
     let driver = Driver::new(session, socket, place.hold());
-    let mut connection = Connection { ctx, driver, peer, place };
+    // Whoever comes while the server stops is let in to be told so.
+    let stopping = ctx.is_stopping().then_some(Reason::Stopping);
+    let mut connection = Connection { ctx, driver, peer, place, agent: String::new() };
     loop {
         let event = tokio::select! {
             event = connection.driver.next_event() => event,
-            () = connection.ctx.stopped() => return connection.say_stopping().await,
+            () = connection.ctx.stopped(), if stopping.is_none() => {
+                return connection.say_stopping().await;
+            }
         };
         let next = match event {
-            Ok(Event::Connect(_)) => connection.connect().await,
+            Ok(Event::Connect(connect)) => {
+                connection.agent = Context::agent(&connect.flash_ver);
+                connection.connect(stopping).await
+            }
             Ok(Event::Publish(address)) => connection.publish(address).await,
             Ok(Event::Play(address)) => connection.play(address).await,
             Ok(other) => {
@@ -57,15 +66,20 @@ struct Connection {
     driver: Driver,
     peer: SocketAddr,
     place: Place,
+    /// What the peer calls itself.
+    agent: String,
 }
 
+/// Connecting.
 impl Connection {
-    async fn connect(mut self) -> Option<Self> {
-        if let Some(reason) = self.place.refusal() {
-            self.ctx.metrics.refused("connect", reason);
-            let status =
-                Status::error(code::CONNECT_REJECTED, reason.sentence()).with_reason(reason.code());
-            return self.reject(&status).await;
+    async fn connect(mut self, stopping: Option<Reason>) -> Option<Self> {
+        // A server that is full may still have a place for a publisher; that shows only later.
+        let refusal = self.place.refusal().filter(|reason| *reason != Reason::Full);
+        if let Some(reason) = stopping.or(refusal) {
+            let denial = Denial::from(reason);
+            self.ctx.refused("connect", self.peer, None, &denial);
+            let status = Status::error(code::CONNECT_REJECTED, denial.words);
+            return self.reject(&status.with_reason(reason.code())).await;
         }
         match self.driver.accept() {
             Ok(()) => Some(self),
@@ -73,194 +87,29 @@ impl Connection {
         }
     }
 
-    async fn publish(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
-        let agent =
-            self.driver.session().connect().map(|c| c.flash_ver.clone()).unwrap_or_default();
-        let granted = self
-            .granted(Action::Push, address)
-            .and_then(|(permit, _)| self.ctx.publish(permit, self.peer, &agent));
-        let publication = match granted {
-            Ok(publication) => publication,
-            Err(denial) => return self.refuse(Action::Push, &denial).await,
-        };
-        self.is_known();
-        if let Err(ended) = self.driver.accept() {
-            return self.end(ended).await;
-        }
-        let (stream, peer) = (publication.stream().key().clone(), self.peer);
-        tracing::info!(%stream, %peer, agent, epoch = publication.epoch(), "publish begins");
-        self.ctx.metrics.publish_began();
-        let began = now();
-        let (next, cause) = self.run_publication(publication).await;
-        let seconds = began.elapsed().as_secs();
-        tracing::info!(%stream, %peer, seconds, cause, "publish ends");
-        next
-    }
-
-    /// Appends what comes until either side ends it; answers why.
-    async fn run_publication(mut self, mut publication: Publication) -> (Option<Self>, String) {
-        loop {
-            let event = tokio::select! {
-                biased;
-                leave = publication.must_leave() => return self.dismiss(leave).await,
-                event = self.driver.next_event() => event,
-            };
-            let mut event = match event {
-                Ok(event) => Some(event),
-                Err(ended) => {
-                    publication.close(now());
-                    let cause = ended.to_string();
-                    return (self.end(ended).await, cause);
-                }
-            };
-            while let Some(e) = event {
-                match e {
-                    Event::Frame(frame) => {
-                        if let Err(leave) = publication.append(frame, now()) {
-                            return self.dismiss(leave).await;
-                        }
-                    }
-                    Event::Ended => {
-                        publication.close(now());
-                        return (Some(self), "the publisher unpublished".to_owned());
-                    }
-                    _ => {}
-                }
-                event = self.driver.take_event();
-            }
-        }
-    }
-
-    /// Sends a publisher away.
-    async fn dismiss(self, leave: Leave) -> (Option<Self>, String) {
-        let code = match leave {
-            Leave::Replaced { .. } => code::PUBLISH_REPLACED,
-            Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
-            Leave::Gone => code::PUBLISH_FAILED,
-        };
-        let cause = leave.to_string();
-        self.driver.farewell(&Status::error(code, cause.clone())).await;
-        (None, cause)
-    }
-
-    async fn play(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
-        let (permit, depth) = match self.granted(Action::Play, address) {
-            Ok((permit, address)) => (permit, self.ctx.depth(Query::new(&address.query))),
-            Err(denial) => return self.refuse(Action::Play, &denial).await,
-        };
-        // From here on, not from when its stream begins: a class that waits is one address too.
-        self.is_known();
-        let ctx = Arc::clone(&self.ctx);
-        let subscription = tokio::select! {
-            subscription = ctx.subscribe(&permit, Protocol::Rtmp) => subscription,
-            // Nothing happens while a question is open but that the peer goes away.
-            event = self.driver.next_event() => {
-                return match event {
-                    Ok(_) => None,
-                    Err(ended) => self.end(ended).await,
-                };
-            }
-        };
-        let subscription = match subscription {
-            Ok(subscription) => subscription,
-            Err(denial) => return self.refuse(Action::Play, &denial).await,
-        };
-        if let Err(ended) = self.driver.accept() {
-            return self.end(ended).await;
-        }
-        let Some(stream_id) = self.driver.session().playing() else {
-            // What came while the question was open has already ended the play.
-            return Some(self);
-        };
-        let (tell, ended) = oneshot::channel();
-        let seat = Seat {
-            socket: Arc::clone(self.driver.socket()),
-            subscription,
-            form: Form::Rtmp { stream_id },
-            greeting: self.driver.divert(),
-            depth,
-            flush: ctx.flush(),
-            watch_peer: false,
-            done: OnDone::new(move |done| {
-                let _ = tell.send(done);
-            }),
-        };
-        let handle = ctx.egress.seat(seat).await;
-        let viewing = Viewing::new(&ctx, permit, Protocol::Rtmp, self.peer);
-        let (next, done) = self.run_play(&handle, ended).await;
-        drop(handle);
-        viewing.over(done);
-        match done.map(|d| (d.why, d.clean)) {
-            Some((End::Dismissed, true)) => next,
-            Some((End::StreamEnded, true)) => {
-                next?.say_stream_ended().await;
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// Speaks with a viewer while a pump feeds it.
-    async fn run_play(
-        mut self,
-        handle: &Handle,
-        mut ended: oneshot::Receiver<Done>,
-    ) -> (Option<Self>, Option<Done>) {
-        let mut filter = Filter::ALL;
-        loop {
-            let step = tokio::select! {
-                biased;
-                done = &mut ended => {
-                    self.driver.undivert();
-                    return (Some(self), done.ok());
-                }
-                step = self.driver.next() => step,
-            };
-            match step {
-                Ok(Step::Say(bytes)) => handle.say(bytes).await,
-                Ok(Step::Event(Event::Pause(pause))) => handle.pause(pause).await,
-                Ok(Step::Event(Event::Receive(kind, wanted))) => {
-                    match kind {
-                        Kind::Audio => filter.audio = wanted,
-                        Kind::Video => filter.video = wanted,
-                        Kind::Data => {}
-                    }
-                    handle.set_filter(filter).await;
-                }
-                Ok(Step::Event(Event::Ended)) => handle.dismiss().await,
-                Ok(Step::Event(_)) => {}
-                Err(_) => {
-                    handle.dismiss().await;
-                    return (None, ended.await.ok().map(|d| Done { why: End::PeerGone, ..d }));
-                }
-            }
-        }
-    }
-
-    fn is_known(&mut self) {
-        self.place.is_known();
-        self.driver.is_known();
-    }
-
-    /// What is asked of the policy, and the address it is asked for.
-    fn granted(
+    /// Asks the policy, and remembers what was asked for the log.
+    fn ask(
         &self,
         action: Action,
         address: Result<Address, BadAddress>,
-    ) -> Result<(Permit, Address), Denial> {
-        let address = address?;
-        match self.ctx.decide(action, &address) {
-            Ok(permit) => Ok((permit, address)),
-            Err(denial) => {
-                let (peer, action, reason) = (self.peer, action.name(), denial.reason.code());
-                tracing::info!(%peer, action, stream = %address, reason, "refused");
-                Err(denial)
+    ) -> (Result<(Permit, Address), Denial>, String) {
+        match address {
+            Err(bad) => (Err(bad.into()), String::new()),
+            Ok(address) => {
+                let name = address.to_string();
+                (self.ctx.decide(action, &address).map(|permit| (permit, address)), name)
             }
         }
     }
 
-    async fn refuse(self, action: Action, denial: &Denial) -> Option<Self> {
-        self.ctx.metrics.refused(action.name(), denial.reason);
+    /// The peer has shown that it belongs here.
+    fn let_in(&mut self) {
+        self.place.let_in();
+        self.driver.let_in();
+    }
+
+    async fn refuse(self, action: Action, name: &str, denial: &Denial) -> Option<Self> {
+        self.ctx.refused(action.name(), self.peer, Some(name), denial);
         self.reject(&denial.to_status(action)).await
     }
 
@@ -270,15 +119,6 @@ impl Connection {
             self.driver.linger().await;
         }
         None
-    }
-
-    async fn say_stream_ended(self) {
-        let status = if self.ctx.is_stopping() {
-            Status::error(code::CONNECT_APP_SHUTDOWN, Reason::Stopping.sentence())
-        } else {
-            Status::ok(code::PLAY_UNPUBLISH_NOTIFY, "the stream has ended")
-        };
-        self.driver.farewell(&status).await;
     }
 
     async fn say_stopping(self) {
@@ -292,8 +132,9 @@ impl Connection {
         match ended {
             Ended::Closed | Ended::Io(_) => tracing::debug!(%peer, %ended, "connection ends"),
             Ended::Full => {
-                self.ctx.metrics.refused("connect", Reason::Full);
-                tracing::warn!(%peer, %ended, "connection cut");
+                let words = ended.to_string();
+                let denial = Denial { reason: Reason::Full, words };
+                self.ctx.refused("connect", peer, None, &denial);
             }
             Ended::Protocol(error) => {
                 self.ctx.metrics.protocol_error();
@@ -306,39 +147,230 @@ impl Connection {
     }
 }
 
-/// A play in the log, from its beginning to its end.
-#[derive(Debug)]
-pub(crate) struct Viewing {
-    permit: Permit,
-    protocol: Protocol,
-    peer: SocketAddr,
-    began: Instant,
-}
-
-impl Viewing {
-    pub(crate) fn new(ctx: &Context, permit: Permit, protocol: Protocol, peer: SocketAddr) -> Self {
-        ctx.metrics.play_began(protocol);
-        let stream = &permit.key;
-        tracing::info!(%stream, %peer, protocol = protocol.name(), "play begins");
-        Viewing { permit, protocol, peer, began: now() }
-    }
-
-    pub(crate) fn over(self, done: Option<Done>) {
-        let cause = match done.map(|d| d.why) {
-            Some(End::TooSlow) => "the viewer read too slowly",
-            Some(End::StreamEnded) => "the stream ended",
-            Some(End::Dismissed) => "the viewer stopped",
-            Some(End::PeerGone) | None => "the viewer left",
+/// Publishing.
+impl Connection {
+    async fn publish(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
+        let (granted, name) = self.ask(Action::Push, address);
+        let publication = match granted.and_then(|(permit, _)| self.take_seat(permit)) {
+            Ok(publication) => publication,
+            Err(denial) => return self.refuse(Action::Push, &name, &denial).await,
         };
-        let (stream, peer, protocol) = (&self.permit.key, self.peer, self.protocol.name());
-        let bytes = done.map_or(0, |d| d.bytes);
-        let seconds = self.began.elapsed().as_secs();
-        tracing::info!(%stream, %peer, protocol, seconds, bytes, cause, "play ends");
+        self.let_in();
+        if let Err(ended) = self.driver.accept() {
+            return self.end(ended).await;
+        }
+        let (stream, peer, began) = (publication.stream().key().clone(), self.peer, now());
+        let (agent, epoch) = (self.agent.clone(), publication.epoch());
+        tracing::info!(%stream, %peer, agent, epoch, "publish begins");
+        self.ctx.metrics.publish_began();
+        let (next, cause) = self.run_publication(publication).await;
+        let (seconds, errcode) = (began.elapsed().as_secs(), cause.errcode());
+        tracing::info!(%stream, %peer, epoch, seconds, errcode, %cause, "publish ends");
+        next
+    }
+
+    fn take_seat(&mut self, permit: Permit) -> Result<Publication, Denial> {
+        // The places kept for publishers are for those who have shown that they are.
+        if self.place.refusal().is_some() && !(permit.is_signed() && self.place.take_reserved()) {
+            return Err(Reason::Full.into());
+        }
+        self.ctx.publish(permit, self.peer, &self.agent)
+    }
+
+    /// Appends what comes until either side ends it; answers why.
+    async fn run_publication(mut self, mut publication: Publication) -> (Option<Self>, Cause) {
+        loop {
+            let event = tokio::select! {
+                biased;
+                leave = publication.must_leave() => return self.dismiss(leave).await,
+                event = self.driver.next_event() => event,
+            };
+            let mut event = match event {
+                Ok(event) => Some(event),
+                Err(ended) => {
+                    publication.close(now());
+                    let cause = Cause::from(&ended);
+                    return (self.end(ended).await, cause);
+                }
+            };
+            while let Some(e) = event {
+                match e {
+                    Event::Frame(frame) => {
+                        if let Err(leave) = publication.append(frame, now()) {
+                            return self.dismiss(leave).await;
+                        }
+                    }
+                    Event::Ended(by) => {
+                        publication.close(now());
+                        return (Some(self), by.into());
+                    }
+                    // A publisher has nothing else to say that means anything here. Questions
+                    // cannot come: the session asks none while it publishes.
+                    Event::Connect(_)
+                    | Event::Publish(_)
+                    | Event::Play(_)
+                    | Event::Pause(_)
+                    | Event::Receive(..)
+                    | Event::Ignored(_) => {}
+                }
+                event = self.driver.take_event();
+            }
+        }
+    }
+
+    /// Sends a publisher away.
+    async fn dismiss(self, leave: Leave) -> (Option<Self>, Cause) {
+        let code = match leave {
+            Leave::Replaced { .. } => code::PUBLISH_REPLACED,
+            Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
+            Leave::Gone => code::PUBLISH_FAILED,
+        };
+        self.driver.farewell(&Status::error(code, leave.to_string())).await;
+        (None, leave.into())
     }
 }
 
-/// Bytes of a handshake need only differ: the time will do.
+/// Playing.
+impl Connection {
+    async fn play(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
+        let (granted, name) = self.ask(Action::Play, address);
+        let granted = match self.place.refusal() {
+            Some(reason) => Err(reason.into()),
+            None => granted,
+        };
+        let (permit, depth) = match granted {
+            Ok((permit, address)) => (permit, self.ctx.depth(Query::new(&address.query))),
+            Err(denial) => return self.refuse(Action::Play, &name, &denial).await,
+        };
+        if permit.is_signed() {
+            self.let_in();
+        }
+        let ctx = Arc::clone(&self.ctx);
+        let subscription = tokio::select! {
+            subscription = ctx.subscribe(&permit, Protocol::Rtmp) => subscription,
+            // Nothing happens while a question is open but that the peer goes away.
+            event = self.driver.next_event() => {
+                return match event {
+                    Ok(_) => None,
+                    Err(ended) => self.end(ended).await,
+                };
+            }
+        };
+        let subscription = match subscription {
+            Ok(subscription) => subscription,
+            Err(denial) => return self.refuse(Action::Play, &name, &denial).await,
+        };
+        self.let_in();
+        if let Err(ended) = self.driver.accept() {
+            return self.end(ended).await;
+        }
+        self.watch(permit, subscription, depth).await
+    }
+
+    /// Watches until either side ends it.
+    async fn watch(
+        mut self,
+        permit: Permit,
+        subscription: Subscription,
+        depth: Depth,
+    ) -> Option<Self> {
+        let Some(stream_id) = self.driver.session().playing() else {
+            // What came while the question was open has already ended the play.
+            return Some(self);
+        };
+        let (tell, ended) = oneshot::channel();
+        let seat = Seat {
+            socket: Arc::clone(self.driver.socket()),
+            subscription,
+            form: Form::Rtmp { stream_id },
+            greeting: self.driver.divert(),
+            depth,
+            flush: self.ctx.flush(),
+            watch_peer: false,
+            done: OnDone::new(move |done| {
+                let _ = tell.send(done);
+            }),
+        };
+        let viewing = Viewing::new(&self.ctx, permit, Protocol::Rtmp, self.peer, &self.agent);
+        let handle = self.ctx.egress.seat(seat).await;
+        let (outcome, done) = self.run_play(&handle, ended).await;
+        drop(handle);
+        let why = done.as_ref().map(|d| d.why);
+        viewing.over(done.as_ref());
+        let mut connection = match outcome {
+            Ok(connection) => connection,
+            Err((connection, ended)) => return connection.end(ended).await,
+        };
+        // A message that was cut cannot be followed by another.
+        connection.driver.undivert(done?.unsaid?);
+        match why? {
+            End::Dismissed => Some(connection),
+            End::StreamEnded => {
+                connection.say_stream_ended().await;
+                None
+            }
+            End::PeerGone | End::TooSlow => None,
+        }
+    }
+
+    /// Speaks with a viewer while a pump feeds it.
+    async fn run_play(
+        mut self,
+        handle: &Handle,
+        mut over: oneshot::Receiver<Done>,
+    ) -> (Result<Self, (Self, Ended)>, Option<Done>) {
+        let mut filter = Filter::ALL;
+        loop {
+            let step = tokio::select! {
+                biased;
+                done = &mut over => return (Ok(self), done.ok()),
+                step = self.driver.next() => step,
+            };
+            match step {
+                Ok(Step::Say(bytes)) => handle.say(bytes).await,
+                Ok(Step::Event(Event::Pause(pause))) => handle.pause(pause).await,
+                Ok(Step::Event(Event::Receive(kind, wanted))) => {
+                    match kind {
+                        Kind::Audio => filter.audio = wanted,
+                        Kind::Video => filter.video = wanted,
+                        Kind::Data => {}
+                    }
+                    handle.set_filter(filter).await;
+                }
+                // What the peer asks next is for whoever comes after this: not one step further.
+                Ok(Step::Event(Event::Ended(_))) => {
+                    handle.dismiss().await;
+                    return (Ok(self), over.await.ok());
+                }
+                // The session asks nothing, and takes no media, while it plays.
+                Ok(Step::Event(
+                    Event::Connect(_)
+                    | Event::Publish(_)
+                    | Event::Play(_)
+                    | Event::Frame(_)
+                    | Event::Ignored(_),
+                )) => {}
+                Err(ended) => {
+                    handle.dismiss().await;
+                    let done = over.await.ok().map(|d| Done { why: End::PeerGone, ..d });
+                    return (Err((self, ended)), done);
+                }
+            }
+        }
+    }
+
+    async fn say_stream_ended(self) {
+        let status = if self.ctx.is_stopping() {
+            Status::error(code::CONNECT_APP_SHUTDOWN, Reason::Stopping.sentence())
+        } else {
+            Status::ok(code::PLAY_UNPUBLISH_NOTIFY, "the stream has ended")
+        };
+        self.driver.farewell(&status).await;
+    }
+}
+
+/// Bytes of a handshake need only differ from one to the next.
 fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(now())
+    RandomState::new().hash_one(Duration::ZERO)
 }

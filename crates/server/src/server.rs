@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use thalweg_access::PolicyReader;
 use thalweg_hub::{Hub, InProcess};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::now;
@@ -118,48 +118,104 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then tells everyone and waits for them, up to the configured
-    /// deadline. `console` answers on the operator's listener whatever is not the server's own.
+    /// deadline; whoever comes meanwhile is told as well. `console` answers on the operator's
+    /// listener whatever is not the server's own.
     pub async fn run(self, console: Router, shutdown: impl Future<Output = ()>) {
         let Server { ctx, stop, rtmp, http, operator } = self;
-        let public = ops::public_router(&ctx);
-        let private = ops::operator_router(&ctx, console);
-        let mut tasks = JoinSet::new();
-        let mut sweep = tokio::time::interval(SWEEP);
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                accepted = rtmp.accept() => {
-                    if let Some((stream, peer, place)) = admit(&ctx, accepted).await {
-                        let ctx = Arc::clone(&ctx);
-                        tasks.spawn(rtmp::serve(ctx, Arc::new(stream), peer, place));
-                    }
-                }
-                accepted = http.accept() => {
-                    if let Some((stream, peer, place)) = admit(&ctx, accepted).await {
-                        let (ctx, router) = (Arc::clone(&ctx), public.clone());
-                        tasks.spawn(http::serve(ctx, stream, peer, place, router));
-                    }
-                }
-                accepted = operator.accept() => {
-                    if let Ok((stream, _)) = accepted {
-                        tasks.spawn(http::serve_operator(Arc::clone(&ctx), stream, private.clone()));
-                    }
-                }
-                _ = sweep.tick() => ctx.hub.sweep(now()),
-                Some(ended) = tasks.join_next() => log_panic(ended),
-                () = &mut shutdown => break,
+        let mut doors = Doors {
+            public: ops::public_router(&ctx),
+            private: ops::operator_router(&ctx, console),
+            operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
+            tasks: JoinSet::new(),
+            ctx,
+            rtmp,
+            http,
+            operator,
+        };
+        tokio::select! {
+            () = doors.keep() => {}
+            () = shutdown => {}
+        }
+        let ctx = Arc::clone(&doors.ctx);
+        let deadline = Duration::from_secs(ctx.config.limits.stop_wait_s);
+        tracing::info!(connections = ctx.gate.connections(), ?deadline, "stopping");
+        stop.send_replace(true);
+        ctx.hub.stop();
+        let drained = async {
+            while ctx.gate.connections() > 0 || ctx.egress.seated() > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = doors.keep() => {}
+            () = drained => {}
+            () = tokio::time::sleep(deadline) => {
+                let left = ctx.gate.connections();
+                tracing::warn!(left, "stopped without waiting for the last connections");
             }
         }
-        drop((rtmp, http, operator));
-        drain(&ctx, &stop, tasks).await;
     }
 }
 
-/// Takes a connection in, sets it up, and gives it a place.
+/// The listeners, and everyone who came through them.
+struct Doors {
+    ctx: Arc<Context>,
+    rtmp: TcpListener,
+    http: TcpListener,
+    operator: TcpListener,
+    public: Router,
+    private: Router,
+    operators: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+impl Doors {
+    /// Lets in whoever comes, without end.
+    async fn keep(&mut self) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            let ctx = &self.ctx;
+            tokio::select! {
+                accepted = self.rtmp.accept() => {
+                    if let Some((stream, peer, place)) = admit(ctx, accepted).await {
+                        let ctx = Arc::clone(ctx);
+                        self.tasks.spawn(rtmp::serve(ctx, Arc::new(stream), peer, place));
+                    }
+                }
+                accepted = self.http.accept() => {
+                    if let Some((stream, peer, place)) = admit(ctx, accepted).await {
+                        let (ctx, router) = (Arc::clone(ctx), self.public.clone());
+                        self.tasks.spawn(http::serve(ctx, stream, peer, place, router));
+                    }
+                }
+                accepted = self.operator.accept() => {
+                    let permit = Arc::clone(&self.operators).try_acquire_owned();
+                    if let (Some((stream, _)), Ok(permit)) = (set_up(accepted).await, permit) {
+                        let (ctx, router) = (Arc::clone(ctx), self.private.clone());
+                        self.tasks.spawn(async move {
+                            http::serve_operator(ctx, stream, router).await;
+                            drop(permit);
+                        });
+                    }
+                }
+                _ = sweep.tick() => ctx.hub.sweep(now()),
+                Some(ended) = self.tasks.join_next() => log_panic(ended),
+            }
+        }
+    }
+}
+
+/// Takes a connection in and gives it a place.
 async fn admit(
     ctx: &Context,
     accepted: io::Result<(TcpStream, SocketAddr)>,
 ) -> Option<(TcpStream, SocketAddr, Place)> {
+    let (stream, peer) = set_up(accepted).await?;
+    let place = ctx.gate.enter(peer.ip())?;
+    Some((stream, peer, place))
+}
+
+async fn set_up(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<(TcpStream, SocketAddr)> {
     let (stream, peer) = match accepted {
         Ok((stream, peer)) => (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
         Err(error) => {
@@ -169,32 +225,11 @@ async fn admit(
             return None;
         }
     };
-    let place = ctx.gate.enter(peer.ip())?;
     if let Err(error) = socket::set_up(&stream) {
         tracing::debug!(%peer, %error, "connection lost before it began");
         return None;
     }
-    Some((stream, peer, place))
-}
-
-/// Tells everyone that the server stops, and waits for them.
-async fn drain(ctx: &Context, stop: &watch::Sender<bool>, mut tasks: JoinSet<()>) {
-    let deadline = Duration::from_secs(ctx.config.limits.stop_wait_s);
-    tracing::info!(connections = ctx.gate.connections(), ?deadline, "stopping");
-    stop.send_replace(true);
-    ctx.hub.stop();
-    let drained = tokio::time::timeout(deadline, async {
-        while let Some(ended) = tasks.join_next().await {
-            log_panic(ended);
-        }
-        while ctx.egress.seated() > 0 {
-            tokio::time::sleep(DRAIN_LOOK).await;
-        }
-    });
-    if drained.await.is_err() {
-        let left = ctx.gate.connections();
-        tracing::warn!(left, "stopped without waiting for the last connections");
-    }
+    Some((stream, peer))
 }
 
 /// One connection's panic is a bug, and that connection's end; nobody else's.
@@ -243,6 +278,8 @@ fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Connections that may wait to be accepted: a join storm of a few thousand in one instant.
 const BACKLOG: i32 = 4096;
+/// Programs of one operator that ask at the same time.
+const OPERATORS_MAX: usize = 256;
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 const SWEEP: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

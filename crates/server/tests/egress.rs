@@ -3,7 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,10 @@ struct Inside {
     /// Bytes it still takes; `None` for any number.
     room: Option<usize>,
     closed: bool,
+    /// Writing to it is a bug.
+    panics: bool,
+    /// How often it was written to, or tried to.
+    asked: usize,
     /// Address and length of each plain write.
     writes: Vec<(usize, usize)>,
 }
@@ -48,7 +52,7 @@ impl Pipe {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inside) -> T) -> T {
-        f(&mut self.0.lock().unwrap())
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn got(&self) -> Vec<u8> {
@@ -61,6 +65,8 @@ impl Pipe {
 
     fn take(&self, bufs: &[&[u8]]) -> io::Result<usize> {
         self.with(|i| {
+            i.asked += 1;
+            assert!(!i.panics, "a bug");
             if i.closed {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -110,6 +116,10 @@ impl Socket for Pipe {
         self.take(&bufs)
     }
 
+    fn may_write(&self) -> bool {
+        self.with(|i| i.closed || i.room != Some(0))
+    }
+
     fn close_write(&self) -> io::Result<()> {
         Ok(())
     }
@@ -128,24 +138,30 @@ struct Viewer {
     done: oneshot::Receiver<Done>,
 }
 
+fn publish(hub: &Hub, name: &str) -> (StreamKey, Publication) {
+    let key = StreamKey::new("1", "live", name);
+    let peer = SocketAddr::from(([192, 0, 2, 1], 1));
+    let publisher = Publisher { peer, credential: None, agent: String::new() };
+    let publication = hub.publish(&key, publisher, now()).unwrap();
+    (key, publication)
+}
+
 const FLUSH: Duration = Duration::from_millis(100);
 
 impl World {
     fn new() -> Self {
         let hub = Hub::new(Limits::default(), InProcess::default());
-        let key = StreamKey::new("1", "live", "room");
-        let publisher = Publisher {
-            peer: SocketAddr::from(([192, 0, 2, 1], 1)),
-            credential: None,
-            agent: String::new(),
-        };
-        let publication = hub.publish(&key, publisher, now()).unwrap();
+        let (key, publication) = publish(&hub, "room");
         World { hub, egress: Egress::start(1, 1024), key, publication }
     }
 
     async fn seat(&self, pipe: Arc<Pipe>, form: Form, lag: Lag) -> Viewer {
+        self.seat_at(&self.key, pipe, form, lag).await
+    }
+
+    async fn seat_at(&self, key: &StreamKey, pipe: Arc<Pipe>, form: Form, lag: Lag) -> Viewer {
         let protocol = if form == Form::Flv { Protocol::HttpFlv } else { Protocol::Rtmp };
-        let subscription = self.hub.subscribe(&self.key, protocol, lag, now()).unwrap();
+        let subscription = self.hub.subscribe(key, protocol, lag, now()).unwrap();
         let (tell, done) = oneshot::channel();
         let seat = Seat {
             socket: Arc::clone(&pipe) as Arc<dyn Socket>,
@@ -326,7 +342,7 @@ async fn a_viewer_too_slow_for_twenty_seconds_is_cut() {
     let viewer = world.seat(Pipe::new(Some(100)), Form::Flv, Lag::LIVE).await;
     let began = now();
     let done = tokio::time::timeout(Duration::from_secs(60), viewer.done).await.unwrap().unwrap();
-    assert_eq!((done.why, done.clean), (End::TooSlow, false));
+    assert_eq!((done.why, done.unsaid), (End::TooSlow, None));
     assert!(now() - began >= Duration::from_secs(19));
 }
 
@@ -361,53 +377,103 @@ async fn control_goes_between_messages() {
     assert!(media(&frames_of(form, &without)) == media(&recipe.frames_for(200)));
 }
 
+/// What a viewer is sent of `recipe` between two times.
+fn between(recipe: &Recipe, from: i64, to: i64) -> Vec<Frame> {
+    recipe.frames_for(to).into_iter().filter(|f| f.dts >= from && !f.config).collect()
+}
+
+const RTMP: Form = Form::Rtmp { stream_id: 1 };
+
 #[tokio::test(start_paused = true)]
-async fn pause_and_filter() {
+async fn a_viewer_that_paused_goes_on_at_the_newest_key_frame() {
     let mut world = World::new();
     let recipe = Recipe::default();
     world.append(&recipe.frames_for(500));
-    let viewer = world.seat(Pipe::new(None), Form::Flv, Lag::LIVE).await;
-    let later = |from: i64, to: i64| -> Vec<Frame> {
-        recipe.frames_for(to).into_iter().filter(|f| f.dts >= from && !f.config).collect()
-    };
+    let viewer = world.seat(Pipe::new(None), RTMP, Lag::LIVE).await;
     viewer.handle.pause(true).await;
     settle().await;
     let before = viewer.pipe.got().len();
-    world.append(&later(500, 2500));
+    world.append(&between(&recipe, 500, 2500));
     pass(2 * FLUSH).await;
     assert_eq!(viewer.pipe.got().len(), before, "nothing while it is paused");
     viewer.handle.pause(false).await;
     pass(2 * FLUSH).await;
-    let frames = media(&frames_of_resumed(&viewer.pipe.got()));
+    let frames = media(&frames_of(RTMP, &viewer.pipe.got()));
     let resumed = &frames[media(&recipe.frames_for(500)).len()..];
-    assert_eq!((resumed[0].dts, resumed[0].key), (2000, true), "on at the newest key frame");
+    assert_eq!((resumed[0].dts, resumed[0].key), (2000, true));
+}
 
+#[tokio::test(start_paused = true)]
+async fn whoever_never_paused_loses_nothing_by_going_on() {
+    let mut world = World::new();
+    let recipe = Recipe::default();
+    world.append(&recipe.frames_for(1500));
+    let viewer = world.seat(Pipe::new(Some(3000)), RTMP, Lag::LIVE).await;
+    viewer.handle.pause(false).await;
+    settle().await;
+    viewer.pipe.set_room(None);
+    pass(2 * FLUSH).await;
+    let got = media(&frames_of(RTMP, &viewer.pipe.got()));
+    assert!(got == media(&recipe.frames_for(1500)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_may_want_sound_alone() {
+    let mut world = World::new();
+    let recipe = Recipe::default();
+    world.append(&recipe.frames_for(500));
+    let viewer = world.seat(Pipe::new(None), RTMP, Lag::LIVE).await;
     viewer.handle.set_filter(Filter { audio: true, video: false }).await;
     settle().await;
-    let so_far = frames_of_resumed(&viewer.pipe.got()).len();
-    world.append(&later(2500, 3500));
+    let so_far = frames_of(RTMP, &viewer.pipe.got()).len();
+    world.append(&between(&recipe, 500, 1500));
     pass(2 * FLUSH).await;
-    let after = &frames_of_resumed(&viewer.pipe.got())[so_far..];
+    let after = &frames_of(RTMP, &viewer.pipe.got())[so_far..];
     assert!(after.len() > 10 && after.iter().all(|f| f.kind == Kind::Audio));
 }
 
-/// A viewer that resumes gets a file header again, which a test may step over.
-fn frames_of_resumed(bytes: &[u8]) -> Vec<Frame> {
-    let bytes = bytes.strip_prefix(b"greeting").unwrap();
-    let starts: Vec<usize> = bytes
-        .windows(13)
-        .enumerate()
-        .filter(|(_, w)| w.starts_with(b"FLV\x01") && w.ends_with(&[9, 0, 0, 0, 0]))
-        .map(|(i, _)| i)
-        .collect();
-    let ends = starts[1..].iter().copied().chain([bytes.len()]);
-    let mut frames = Vec::new();
-    for (from, to) in starts.iter().zip(ends) {
-        let mut demuxer = Demuxer::new(1 << 24);
-        demuxer.handle_bytes(&bytes[*from..to]).unwrap();
-        frames.extend(std::iter::from_fn(|| demuxer.poll_frame()));
+#[tokio::test(start_paused = true)]
+async fn sockets_that_are_full_are_left_in_peace() {
+    let mut world = World::new();
+    let recipe = Recipe { video_bytes: 3000, ..Recipe::default() };
+    world.append(&recipe.frames_for(1000));
+    let mut stuck = Vec::new();
+    for _ in 0..100 {
+        stuck.push(world.seat(Pipe::new(Some(2000)), Form::Flv, Lag::LIVE).await);
     }
-    frames
+    let asked = |stuck: &[Viewer]| stuck.iter().map(|v| v.pipe.with(|i| i.asked)).sum::<usize>();
+    let before = asked(&stuck);
+    for part in between(&recipe, 1000, 6000).chunks(30) {
+        world.append(part);
+        pass(Duration::from_millis(100)).await;
+    }
+    assert_eq!(asked(&stuck), before, "nobody asks a socket that is known to be full");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bug_in_one_stream_is_the_end_of_its_viewers_alone() {
+    let mut world = World::new();
+    world.append(&Recipe::default().frames_for(500));
+    let broken = world.seat(Pipe::new(None), Form::Flv, Lag::LIVE).await;
+    let (key, mut publication) = publish(&world.hub, "other");
+    for frame in Recipe::default().frames_for(500) {
+        publication.append(frame, now()).unwrap();
+    }
+    let fine = world.seat_at(&key, Pipe::new(None), Form::Flv, Lag::LIVE).await;
+    broken.pipe.with(|i| i.panics = true);
+    let later = between(&Recipe::default(), 500, 1000);
+    world.append(&later);
+    for frame in later {
+        publication.append(frame, now()).unwrap();
+    }
+    pass(2 * FLUSH).await;
+    assert!(broken.done.await.is_err(), "dropped without a word");
+    let got = media(&frames_of(Form::Flv, &fine.pipe.got()));
+    assert!(got == media(&Recipe::default().frames_for(1000)));
+    assert_eq!(world.egress.seated(), 1);
+    // And the stream itself is as good as new.
+    let again = world.seat(Pipe::new(None), Form::Flv, Lag::LIVE).await;
+    assert!(media(&frames_of(Form::Flv, &again.pipe.got())).len() > 30);
 }
 
 #[tokio::test(start_paused = true)]
@@ -420,7 +486,7 @@ async fn the_end_of_a_stream_reaches_everyone_after_its_last_frame() {
     world.append(&rest);
     world.hub.stop();
     let done = tokio::time::timeout(Duration::from_secs(3), viewer.done).await.unwrap().unwrap();
-    assert_eq!((done.why, done.clean), (End::StreamEnded, true));
+    assert_eq!((done.why, done.unsaid), (End::StreamEnded, Some(Vec::new())));
     assert_eq!(done.bytes as usize, viewer.pipe.got().len());
     assert!(media(&frames_of(Form::Flv, &viewer.pipe.got())) == media(&recipe.frames_for(700)));
     assert_eq!(world.egress.seated(), 0);

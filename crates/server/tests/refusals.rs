@@ -5,6 +5,7 @@ mod common;
 
 use common::{PLAY_KEY, PUSH_KEY, TestServer, exchange, policy, signature};
 use thalweg_client::{Error, Player, Publisher};
+use thalweg_testkit::media::Recipe;
 
 /// Code and reason of an RTMP refusal.
 fn refusal(result: Result<impl Sized, Error>) -> (String, String) {
@@ -59,7 +60,7 @@ async fn plays_where_a_signature_is_compulsory() {
     let server = TestServer::start();
     server.policy.replace(policy(true));
     let mut publisher = server.publish("room").await;
-    common::send(&mut publisher, &thalweg_testkit::media::Recipe::default().frames_for(500)).await;
+    common::send(&mut publisher, &Recipe::default().frames_for(500)).await;
     for (name, query, reason) in [
         ("not signed", String::new(), "auth-missing"),
         ("the push key", signature(PUSH_KEY, "room", 60), "auth-bad"),
@@ -85,7 +86,7 @@ async fn a_play_goes_on_past_expiry_and_a_new_one_is_refused() {
     let server = TestServer::start();
     server.policy.replace(policy(true));
     let mut publisher = server.publish("room").await;
-    let recipe = thalweg_testkit::media::Recipe::default();
+    let recipe = Recipe::default();
     common::send(&mut publisher, &recipe.frames_for(500)).await;
     let query = signature(PLAY_KEY, "room", 1);
     let mut rtmp = Player::connect(&format!("{}?{query}", server.rtmp_url("room"))).await.unwrap();
@@ -145,7 +146,7 @@ async fn too_many_strangers_from_one_address() {
 async fn a_school_is_one_address() {
     let server = TestServer::with(|c| c.limits.strangers_per_address_max = 4);
     let mut publisher = server.publish("room").await;
-    common::send(&mut publisher, &thalweg_testkit::media::Recipe::default().frames_for(500)).await;
+    common::send(&mut publisher, &Recipe::default().frames_for(500)).await;
     let mut pupils = Vec::new();
     for i in 0..40 {
         let url = if i % 2 == 0 { server.rtmp_url("room") } else { server.flv_url("room") };
@@ -157,7 +158,7 @@ async fn a_school_is_one_address() {
 #[tokio::test]
 async fn a_class_that_waits_for_its_teacher() {
     let server = TestServer::with(|c| {
-        c.limits.strangers_per_address_max = 4;
+        c.limits.strangers_per_address_max = 41;
         c.play.wait_s = 20;
     });
     let mut pupils = Vec::new();
@@ -167,7 +168,7 @@ async fn a_class_that_waits_for_its_teacher() {
         server.until("room", |s| s.viewers.iter().map(|(_, n)| n).sum::<u64>() == i).await;
     }
     let mut teacher = server.publish("room").await;
-    common::send(&mut teacher, &thalweg_testkit::media::Recipe::default().frames_for(500)).await;
+    common::send(&mut teacher, &Recipe::default().frames_for(500)).await;
     for pupil in pupils {
         pupil.await.unwrap().unwrap();
     }
@@ -204,11 +205,19 @@ async fn strangers_with_unfinished_messages_fill_no_memory() {
 }
 
 #[tokio::test]
-async fn a_full_server_says_so() {
+async fn a_full_server_says_so_and_still_takes_publishers() {
     let server = TestServer::with(|c| c.limits.connections_max = 1);
-    let _publisher = server.publish("room").await;
-    let got = refusal(Publisher::connect(&server.push_url("other")).await);
-    assert_eq!(got, ("NetConnection.Connect.Rejected".to_owned(), "server-full".to_owned()));
+    let mut publisher = server.publish("room").await;
+    common::send(&mut publisher, &Recipe::default().frames_for(500)).await;
+    let got = refusal(Player::connect(&server.rtmp_url("room")).await);
+    assert_eq!(got, ("NetStream.Play.Failed".to_owned(), "server-full".to_owned()));
+    let answer = server.http("GET /live/room.flv HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    // A crowd of viewers must not keep out what they came to see.
+    let other = server.publish("other").await;
+    let unsigned = format!("rtmp://{}/live/third", server.rtmp);
+    assert_eq!(refusal(Publisher::connect(&unsigned).await).1, "auth-missing");
+    drop(other);
 }
 
 #[tokio::test]

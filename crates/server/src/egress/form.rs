@@ -26,6 +26,13 @@ pub enum Form {
 }
 
 impl Form {
+    /// Whether many viewers may be expected to read this form, so that a buffer for all of them
+    /// is worth while. Nearly every player plays on message stream 1; whoever chooses another is
+    /// served alone, and cannot make us write a form of its own for it at each flush.
+    pub(super) fn is_shared(self) -> bool {
+        matches!(self, Form::Flv | Form::Rtmp { stream_id: 1 })
+    }
+
     /// Appends a frame.
     pub(super) fn write(self, frame: &Frame, out: &mut Vec<u8>) {
         match self {

@@ -1,20 +1,21 @@
-//! HOT PATH. One pump: its decks, its timers, its walk.
+//! HOT PATH. One pump: its decks, and whose turn it is.
+//!
+//! Nothing may keep others waiting: each turn of a deck is short or yields, what is due is what was
+//! due when the round began, and commands have their turn in every round.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use thalweg_hub::{Bell, Filter, Protocol, Seq, Stream};
-use thalweg_wire::media::Frame;
+use thalweg_hub::{Bell, Filter, Stream};
 use tokio::sync::mpsc;
 
-use super::form::Form;
-use super::viewer::{End, Seat, Served, Tools, Viewer};
-
+use super::deck::{Deck, Outcome};
+use super::viewer::{End, Seat, Tools, Viewer};
 use crate::clock::now;
+use crate::contain::contained;
 
 /// What a pump is asked to do.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(super) struct Pump {
     /// Decks with a socket that was full, and when to look again.
     behind: Vec<DeckId>,
     retry_at: Option<Instant>,
+    retry_wait: Duration,
     housekeeping_at: Instant,
     seated: Arc<AtomicUsize>,
     bytes_per_s_min: u64,
@@ -51,34 +53,17 @@ pub(super) struct Pump {
 
 type DeckId = u64;
 
-/// The viewers of one stream who share a flush interval.
-#[derive(Debug)]
-struct Deck {
-    stream: Arc<Stream>,
-    flush: Duration,
-    bell: Arc<Bell>,
-    /// Whether a flush is set.
-    is_due: bool,
-    /// Everything before this frame has been sent to the level viewers.
-    level: Seq,
-    lanes: Vec<Lane>,
-    stragglers: Vec<Viewer>,
-    /// New frames that are being flushed; kept for its memory.
-    frames: Vec<Frame>,
-    /// Since when the stream is over.
-    over_since: Option<Instant>,
-}
-
-/// Level viewers who read the same bytes.
-#[derive(Debug)]
-struct Lane {
-    form: Form,
-    filter: Filter,
-    protocol: Protocol,
-    viewers: Vec<Viewer>,
-    /// The flush, and where in it each frame ends.
-    buffer: Vec<u8>,
-    ends: Vec<usize>,
+/// What a deck's turn is for.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// Send what is new.
+    Flush,
+    /// Look again at sockets that were full.
+    Retry,
+    /// Serve one viewer.
+    One(u64),
+    /// Once a second: who has gone, who is too slow.
+    KeepHouse,
 }
 
 impl Pump {
@@ -99,6 +84,7 @@ impl Pump {
             due: BinaryHeap::new(),
             behind: Vec::new(),
             retry_at: None,
+            retry_wait: RETRY_MIN,
             housekeeping_at: now() + HOUSEKEEPING,
             seated,
             bytes_per_s_min,
@@ -113,7 +99,7 @@ impl Pump {
             tokio::select! {
                 Some(id) = self.rung.recv() => self.on_ring(id),
                 command = self.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => self.command(command).await,
                     None => return,
                 },
                 () = tokio::time::sleep_until(wake_at.into()) => {}
@@ -121,13 +107,14 @@ impl Pump {
             while let Ok(id) = self.rung.try_recv() {
                 self.on_ring(id);
             }
-            for _ in 0..COMMANDS_A_TURN {
+            for _ in 0..COMMANDS_A_ROUND {
                 let Ok(command) = self.commands.try_recv() else { break };
-                self.command(command);
+                self.command(command).await;
             }
-            self.flush_due().await;
-            self.retry();
-            self.keep_house();
+            let now = now();
+            self.flush_due(now).await;
+            self.retry(now).await;
+            self.keep_house(now).await;
         }
     }
 
@@ -137,7 +124,7 @@ impl Pump {
     }
 
     fn on_ring(&mut self, id: DeckId) {
-        self.flush_at(id, |deck| now() + deck.flush);
+        self.flush_at(id, |deck| now() + deck.flush_interval());
     }
 
     /// Sets a deck's next flush, unless one is set.
@@ -148,77 +135,89 @@ impl Pump {
         }
     }
 
-    async fn flush_due(&mut self) {
+    async fn flush_due(&mut self, now: Instant) {
         while let Some(&Reverse((at, id))) = self.due.peek() {
-            if at > now() {
+            if at > now {
                 return;
             }
             self.due.pop();
-            self.flush(id).await;
+            if let Some(deck) = self.decks.get_mut(&id) {
+                deck.is_due = false;
+            }
+            self.turn(id, Turn::Flush).await;
         }
     }
 
-    /// Sends what is new in a deck's stream to everyone on it.
-    async fn flush(&mut self, id: DeckId) {
-        let Some(deck) = self.decks.get_mut(&id) else {
-            return;
-        };
-        deck.is_due = false;
-        let behind = deck.flush(&mut self.tools, &mut self.deck_of).await;
-        deck.bell.wind();
-        // What came while the bell was not wound has not rung.
-        if deck.stream.head() > deck.level {
-            self.flush_at(id, |deck| {
-                let came = deck.stream.came_at(deck.level);
-                came.unwrap_or_else(now) + deck.flush
-            });
-        }
-        self.retry_if(behind, id);
-        self.close_if_over(id);
-    }
-
-    fn retry_if(&mut self, behind: bool, id: DeckId) {
-        if behind && !self.behind.contains(&id) {
-            self.behind.push(id);
-            self.retry_at.get_or_insert_with(|| now() + RETRY);
-        }
-    }
-
-    /// Looks again at sockets that were full.
-    fn retry(&mut self) {
-        let now = now();
+    /// Looks again at sockets that were full: soon, and less often while nothing moves.
+    async fn retry(&mut self, now: Instant) {
         if self.retry_at.is_none_or(|at| at > now) {
             return;
         }
         self.retry_at = None;
+        self.retry_wait = (self.retry_wait * 2).min(RETRY_MAX);
         for id in std::mem::take(&mut self.behind) {
-            self.serve(id, Viewer::is_behind);
+            self.turn(id, Turn::Retry).await;
         }
     }
 
-    /// Serves some stragglers of a deck.
-    fn serve(&mut self, id: DeckId, which: impl Fn(&Viewer) -> bool) {
-        if let Some(deck) = self.decks.get_mut(&id) {
-            let now = now();
-            let behind = deck.serve_stragglers(now, &mut self.tools, &mut self.deck_of, which);
-            self.retry_if(behind, id);
-        }
-    }
-
-    /// Once a second: who has gone, who is too slow, which decks are empty.
-    fn keep_house(&mut self) {
-        let now = now();
+    async fn keep_house(&mut self, now: Instant) {
         if now < self.housekeeping_at {
             return;
         }
         self.housekeeping_at = now + HOUSEKEEPING;
-        let rate = self.bytes_per_s_min;
         let ids: Vec<DeckId> = self.decks.keys().copied().collect();
         for id in ids {
-            if let Some(deck) = self.decks.get_mut(&id) {
-                deck.keep_house(now, rate, &mut self.deck_of);
+            self.turn(id, Turn::KeepHouse).await;
+        }
+    }
+
+    /// Gives a deck its turn. A bug that shows there ends that deck, and nobody else's.
+    async fn turn(&mut self, id: DeckId, turn: Turn) {
+        let Some(deck) = self.decks.get_mut(&id) else {
+            return;
+        };
+        let (tools, gone, rate) = (&mut self.tools, &mut self.deck_of, self.bytes_per_s_min);
+        let work = async {
+            match turn {
+                Turn::Flush => deck.flush(tools, gone).await,
+                Turn::Retry => deck.serve(tools, gone, Viewer::is_behind).await,
+                Turn::One(viewer) => deck.serve(tools, gone, |v| v.id == viewer).await,
+                Turn::KeepHouse => deck.keep_house(now(), rate, gone),
             }
-            self.close_if_over(id);
+        };
+        match contained(work).await {
+            Ok(outcome) => self.after(id, turn, outcome),
+            Err(panic) => {
+                tracing::error!(panic, "the viewers of a stream were lost to a bug");
+                self.abandon(id);
+            }
+        }
+    }
+
+    fn after(&mut self, id: DeckId, turn: Turn, outcome: Outcome) {
+        if matches!(turn, Turn::Flush) {
+            self.flush_what_came_meanwhile(id);
+        }
+        if outcome.moved {
+            self.retry_wait = RETRY_MIN;
+        }
+        if outcome.behind && !self.behind.contains(&id) {
+            self.behind.push(id);
+        }
+        if !self.behind.is_empty() {
+            self.retry_at.get_or_insert_with(|| now() + self.retry_wait);
+        }
+        self.close_if_over(id);
+    }
+
+    /// Winds the bell again, and looks once more: what came while it was not wound has not rung.
+    fn flush_what_came_meanwhile(&mut self, id: DeckId) {
+        let Some(deck) = self.decks.get(&id) else {
+            return;
+        };
+        deck.wind();
+        if let Some(came) = deck.news() {
+            self.flush_at(id, |deck| came + deck.flush_interval());
         }
     }
 
@@ -227,29 +226,33 @@ impl Pump {
         let Some(deck) = self.decks.get_mut(&id) else {
             return;
         };
-        // A flush is on its way if there is anything left to send.
-        if deck.stream.is_ended() && deck.level == deck.stream.head() {
-            deck.close(now(), &mut self.deck_of);
-        }
+        deck.close_if_over(now(), &mut self.deck_of);
         if deck.is_empty() {
-            deck.stream.take_down(&deck.bell);
-            self.by_stream.remove(&(address_of(&deck.stream), deck.flush));
-            self.decks.remove(&id);
+            self.take_away(id);
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn take_away(&mut self, id: DeckId) {
+        if let Some(deck) = self.decks.remove(&id) {
+            self.by_stream.remove(&(address_of(deck.stream()), deck.flush_interval()));
+            deck.take_down();
+        }
+    }
+
+    /// Drops a deck that is in no known state.
+    fn abandon(&mut self, id: DeckId) {
+        self.take_away(id);
+        self.deck_of.retain(|_, deck| *deck != id);
+    }
+
+    async fn command(&mut self, command: Command) {
         match command {
-            Command::Seat(id, seat) => self.seat(id, *seat),
-            Command::Say(id, bytes) => self.with_viewer(id, |v| v.say(&bytes)),
-            Command::Pause(id, pause) => self.with_viewer(id, |v| {
-                v.pause(pause);
-                true
-            }),
-            Command::Filter(id, filter) => self.with_viewer(id, |v| {
-                v.subscription.set_filter(filter);
-                true
-            }),
+            Command::Seat(id, seat) => self.seat(id, *seat).await,
+            Command::Say(id, bytes) => self.change(id, |v| v.say(&bytes)).await,
+            Command::Pause(id, pause) => self.change(id, |v| v.pause(pause)).await,
+            Command::Filter(id, filter) => {
+                self.change(id, |v| v.subscription.set_filter(filter)).await;
+            }
             Command::Dismiss(id) => {
                 if let Some(viewer) = self.take_viewer(id) {
                     viewer.leave(End::Dismissed);
@@ -258,17 +261,39 @@ impl Pump {
         }
     }
 
-    fn seat(&mut self, id: u64, seat: Seat) {
+    async fn seat(&mut self, id: u64, seat: Seat) {
         let stream = Arc::clone(seat.subscription.stream());
         let deck_id = self.deck_for(&stream, seat.flush);
         let viewer = Viewer::new(id, seat, &self.seated);
-        if let Some(deck) = self.decks.get_mut(&deck_id) {
-            deck.stragglers.push(viewer);
-            self.deck_of.insert(id, deck_id);
-        }
+        self.put(deck_id, viewer);
         // First frames at once, outside the rhythm of the deck.
-        self.serve(deck_id, |v| v.id == id);
-        self.close_if_over(deck_id);
+        self.turn(deck_id, Turn::One(id)).await;
+    }
+
+    /// Takes a viewer out of the common walk, changes it, and serves it by itself. It falls in
+    /// with the others again when it is level.
+    async fn change(&mut self, id: u64, change: impl FnOnce(&mut Viewer)) {
+        let Some(deck_id) = self.deck_of.get(&id).copied() else {
+            return;
+        };
+        let Some(mut viewer) = self.take_viewer(id) else {
+            return;
+        };
+        change(&mut viewer);
+        self.put(deck_id, viewer);
+        self.turn(deck_id, Turn::One(id)).await;
+    }
+
+    fn put(&mut self, deck_id: DeckId, viewer: Viewer) {
+        if let Some(deck) = self.decks.get_mut(&deck_id) {
+            self.deck_of.insert(viewer.id, deck_id);
+            deck.push_straggler(viewer);
+        }
+    }
+
+    fn take_viewer(&mut self, id: u64) -> Option<Viewer> {
+        let deck_id = self.deck_of.remove(&id)?;
+        self.decks.get_mut(&deck_id)?.take_viewer(id)
     }
 
     /// The deck of a stream and an interval, made if it is not there.
@@ -279,252 +304,12 @@ impl Pump {
         self.deck_ids += 1;
         let id = self.deck_ids;
         let ring = self.ring.clone();
-        let bell = Arc::new(Bell::new(move || {
+        let bell = Bell::new(move || {
             let _ = ring.send(id);
-        }));
-        stream.hang(Arc::clone(&bell));
-        bell.wind();
-        let deck = Deck {
-            stream: Arc::clone(stream),
-            flush,
-            bell,
-            is_due: false,
-            level: stream.head(),
-            lanes: Vec::new(),
-            stragglers: Vec::new(),
-            frames: Vec::new(),
-            over_since: None,
-        };
-        self.decks.insert(id, deck);
+        });
+        self.decks.insert(id, Deck::new(stream, flush, bell));
         self.by_stream.insert((address_of(stream), flush), id);
         id
-    }
-
-    /// Takes a viewer out of the common walk, changes it, and serves it by itself. It falls in
-    /// with the others again when it is level.
-    fn with_viewer(&mut self, id: u64, change: impl FnOnce(&mut Viewer) -> bool) {
-        let Some(deck_id) = self.deck_of.get(&id).copied() else {
-            return;
-        };
-        let Some(mut viewer) = self.take_viewer(id) else {
-            return;
-        };
-        if !change(&mut viewer) {
-            return viewer.leave(End::TooSlow);
-        }
-        if let Some(deck) = self.decks.get_mut(&deck_id) {
-            deck.stragglers.push(viewer);
-            self.deck_of.insert(id, deck_id);
-        }
-        self.serve(deck_id, |v| v.id == id);
-    }
-
-    fn take_viewer(&mut self, id: u64) -> Option<Viewer> {
-        let deck = self.decks.get_mut(&self.deck_of.remove(&id)?)?;
-        if let Some(i) = deck.stragglers.iter().position(|v| v.id == id) {
-            return Some(deck.stragglers.swap_remove(i));
-        }
-        let level = deck.level;
-        deck.lanes.iter_mut().find_map(|lane| {
-            let i = lane.viewers.iter().position(|v| v.id == id)?;
-            let mut viewer = lane.viewers.swap_remove(i);
-            viewer.subscription.level(level);
-            Some(viewer)
-        })
-    }
-}
-
-impl Deck {
-    /// Answers whether anyone is behind.
-    async fn flush(&mut self, tools: &mut Tools, deck_of: &mut HashMap<u64, DeckId>) -> bool {
-        self.frames.clear();
-        let from = self.level;
-        let head = self.stream.copy_from(from, &mut self.frames);
-        let gone = self.frames.len() as u64 != head - from;
-        self.level = head;
-        for lane in &mut self.lanes {
-            if gone {
-                // The pump was so late that the log has let go of what is due: everyone is late.
-                lane.disband(from, &mut self.stragglers);
-            } else {
-                lane.fill(&self.frames);
-                lane.walk(from, &self.frames, &self.stream, &mut self.stragglers, deck_of).await;
-            }
-        }
-        self.serve_stragglers(now(), tools, deck_of, |_| true)
-    }
-
-    /// Serves the stragglers that `which` picks; those that are level fall in with the others.
-    /// Answers whether any of them is behind.
-    fn serve_stragglers(
-        &mut self,
-        now: Instant,
-        tools: &mut Tools,
-        deck_of: &mut HashMap<u64, DeckId>,
-        which: impl Fn(&Viewer) -> bool,
-    ) -> bool {
-        let (mut i, mut behind) = (0, false);
-        while i < self.stragglers.len() {
-            let viewer = &mut self.stragglers[i];
-            if !which(viewer) {
-                i += 1;
-                continue;
-            }
-            let before = viewer.bytes;
-            let served = viewer.serve(self.level, now, tools);
-            self.stream.count_sent(viewer.subscription.protocol(), viewer.bytes - before);
-            match served {
-                Served::Gone(why) => {
-                    let viewer = self.stragglers.swap_remove(i);
-                    deck_of.remove(&viewer.id);
-                    viewer.leave(why);
-                }
-                Served::Level if viewer.is_level(self.level) => {
-                    let viewer = self.stragglers.swap_remove(i);
-                    self.fall_in(viewer);
-                }
-                Served::Behind => {
-                    behind = true;
-                    i += 1;
-                }
-                Served::Level => i += 1,
-            }
-        }
-        behind
-    }
-
-    fn fall_in(&mut self, mut viewer: Viewer) {
-        viewer.subscription.level(self.level);
-        let (form, filter) = (viewer.form, viewer.subscription.filter());
-        let protocol = viewer.subscription.protocol();
-        let fits = |l: &&mut Lane| (l.form, l.filter, l.protocol) == (form, filter, protocol);
-        match self.lanes.iter_mut().find(fits) {
-            Some(lane) => lane.viewers.push(viewer),
-            None => {
-                let (viewers, buffer, ends) = (vec![viewer], Vec::new(), Vec::new());
-                self.lanes.push(Lane { form, filter, protocol, viewers, buffer, ends });
-            }
-        }
-    }
-
-    fn keep_house(&mut self, now: Instant, rate: u64, deck_of: &mut HashMap<u64, DeckId>) {
-        for lane in &mut self.lanes {
-            dismiss(&mut lane.viewers, End::PeerGone, deck_of, |v| v.peer_is_gone());
-        }
-        dismiss(&mut self.stragglers, End::PeerGone, deck_of, |v| v.peer_is_gone());
-        dismiss(&mut self.stragglers, End::TooSlow, deck_of, |v| v.is_too_slow(now, rate));
-        self.lanes.retain(|lane| !lane.viewers.is_empty());
-    }
-
-    /// The stream is over: level viewers go at once, the others get a moment to read the rest.
-    fn close(&mut self, now: Instant, deck_of: &mut HashMap<u64, DeckId>) {
-        let since = *self.over_since.get_or_insert(now);
-        let all = now.saturating_duration_since(since) >= CLOSING;
-        let lanes = self.lanes.drain(..).flat_map(|lane| lane.viewers);
-        let stragglers = self.stragglers.extract_if(.., |v| all || !v.is_behind());
-        for viewer in lanes.chain(stragglers) {
-            deck_of.remove(&viewer.id);
-            viewer.leave(End::StreamEnded);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.stragglers.is_empty() && self.lanes.iter().all(|lane| lane.viewers.is_empty())
-    }
-}
-
-impl Lane {
-    /// Writes the flush out once, for everyone.
-    fn fill(&mut self, frames: &[Frame]) {
-        self.buffer.clear();
-        self.ends.clear();
-        if self.viewers.is_empty() {
-            return;
-        }
-        for frame in frames {
-            if self.filter.wants(frame) {
-                self.form.write(frame, &mut self.buffer);
-            }
-            self.ends.push(self.buffer.len());
-        }
-        if self.buffer.capacity() > BUFFER_BYTES_KEPT && self.buffer.len() < BUFFER_BYTES_KEPT / 4 {
-            self.buffer.shrink_to(BUFFER_BYTES_KEPT / 4);
-        }
-    }
-
-    /// One write a viewer. Whoever does not take it all becomes a straggler.
-    async fn walk(
-        &mut self,
-        from: Seq,
-        frames: &[Frame],
-        stream: &Stream,
-        stragglers: &mut Vec<Viewer>,
-        deck_of: &mut HashMap<u64, DeckId>,
-    ) {
-        if self.buffer.is_empty() {
-            return;
-        }
-        let (mut i, mut walked, mut sent) = (0, 0usize, 0u64);
-        while i < self.viewers.len() {
-            match self.viewers[i].socket.try_write(&self.buffer) {
-                Ok(n) if n == self.buffer.len() => {
-                    self.viewers[i].bytes += n as u64;
-                    sent += n as u64;
-                    i += 1;
-                }
-                Ok(n) => {
-                    sent += n as u64;
-                    let viewer = self.viewers.swap_remove(i);
-                    stragglers.push(self.fallen(viewer, n, from, frames));
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    let viewer = self.viewers.swap_remove(i);
-                    stragglers.push(self.fallen(viewer, 0, from, frames));
-                }
-                Err(_) => {
-                    let viewer = self.viewers.swap_remove(i);
-                    deck_of.remove(&viewer.id);
-                    viewer.leave(End::PeerGone);
-                }
-            }
-            walked += 1;
-            if walked.is_multiple_of(WALK) {
-                tokio::task::yield_now().await;
-            }
-        }
-        stream.count_sent(self.protocol, sent);
-    }
-
-    /// A viewer that took only `sent` bytes of the buffer.
-    fn fallen(&self, mut viewer: Viewer, sent: usize, from: Seq, frames: &[Frame]) -> Viewer {
-        viewer.bytes += sent as u64;
-        let whole = self.ends.partition_point(|&end| end <= sent);
-        let begin = whole.checked_sub(1).map_or(0, |i| self.ends[i]);
-        let seq = from + whole as u64;
-        let cut = frames.get(whole).filter(|_| sent > begin);
-        let next = if cut.is_some() { seq + 1 } else { seq };
-        viewer.fall_back(next, cut.map(|f| (f.clone(), sent - begin)), now());
-        viewer
-    }
-
-    fn disband(&mut self, level: Seq, stragglers: &mut Vec<Viewer>) {
-        for mut viewer in self.viewers.drain(..) {
-            viewer.fall_back(level, None, now());
-            stragglers.push(viewer);
-        }
-    }
-}
-
-/// Lets go of every viewer that `goes`.
-fn dismiss(
-    viewers: &mut Vec<Viewer>,
-    why: End,
-    deck_of: &mut HashMap<u64, DeckId>,
-    goes: impl FnMut(&mut Viewer) -> bool,
-) {
-    for viewer in viewers.extract_if(.., goes) {
-        deck_of.remove(&viewer.id);
-        viewer.leave(why);
     }
 }
 
@@ -533,14 +318,9 @@ fn address_of(stream: &Arc<Stream>) -> usize {
     Arc::as_ptr(stream) as usize
 }
 
-/// How soon a full socket is looked at again.
-const RETRY: Duration = Duration::from_millis(10);
-/// Commands taken before the next flush has its turn.
-const COMMANDS_A_TURN: usize = 256;
+/// How soon a full socket is looked at again; how late, while none of them takes anything.
+const RETRY_MIN: Duration = Duration::from_millis(10);
+const RETRY_MAX: Duration = Duration::from_millis(80);
+/// Commands taken before flushes have their turn.
+const COMMANDS_A_ROUND: usize = 256;
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// How long viewers of a stream that is over may still read what is left of it.
-const CLOSING: Duration = Duration::from_secs(2);
-/// Writes in a row before others on this core have a turn: some 2.5 ms.
-const WALK: usize = 128;
-/// A flush buffer larger than this is let go of when it is no longer needed: 100 ms at 20 Mbit/s.
-const BUFFER_BYTES_KEPT: usize = 256 << 10;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use thalweg_hub::{Batch, Depth, Seq, Subscription};
+use thalweg_hub::{Batch, Depth, Seq, Skipped, Subscription};
 use thalweg_wire::media::Frame;
 
 use super::form::{Form, Pieces};
@@ -49,12 +49,13 @@ impl std::fmt::Debug for OnDone {
 }
 
 /// How a viewer left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     /// Why.
     pub why: End,
-    /// Whether the last message went out whole, so that more may be written after it.
-    pub clean: bool,
+    /// What was still to be said to it, if the last message went out whole, so that this and more
+    /// may be written after it.
+    pub unsaid: Option<Vec<u8>>,
     /// Bytes it was sent.
     pub bytes: u64,
 }
@@ -80,10 +81,15 @@ pub(super) struct Viewer {
     pub(super) subscription: Subscription,
     pub(super) form: Form,
     watch_peer: bool,
+    /// Bytes it was sent, but for those of the lane it is on.
     pub(super) bytes: u64,
+    /// The sum of the lane it is on, when it came there.
+    pub(super) joined_at: u64,
     done: Option<OnDone>,
     depth: Depth,
-    state: State,
+    /// Whether the stream has had something to start with.
+    started: bool,
+    paused: bool,
     /// Bytes to send before any frame, and how many of them are sent.
     lead: Vec<u8>,
     lead_sent: usize,
@@ -99,14 +105,6 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         self.seated.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The stream has nothing to start with yet.
-    Waiting,
-    Playing,
-    Paused,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -127,12 +125,27 @@ pub(super) enum Served {
 }
 
 /// Buffers that serving needs, kept by the pump.
+///
+/// Who uses them also breathes: after so many writes, whoever does them, others on this core have
+/// their turn.
 #[derive(Debug, Default)]
 pub(super) struct Tools {
     batch: Batch,
     pieces: Pieces,
     /// Where each gathered frame of the batch ends.
     ends: Vec<usize>,
+    writes: usize,
+}
+
+impl Tools {
+    /// Counts a write, and now and then lets others on this core have a turn.
+    pub(super) async fn breathe(&mut self) {
+        self.writes += 1;
+        if self.writes == WRITES_A_BREATH {
+            self.writes = 0;
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl Viewer {
@@ -145,9 +158,11 @@ impl Viewer {
             form: seat.form,
             watch_peer: seat.watch_peer,
             bytes: 0,
+            joined_at: 0,
             done: Some(seat.done),
             depth: seat.depth,
-            state: State::Waiting,
+            started: false,
+            paused: false,
             lead: seat.greeting,
             lead_sent: 0,
             partial: None,
@@ -156,23 +171,32 @@ impl Viewer {
         }
     }
 
-    /// Adds control bytes, to go out at the next message border. False when too many wait.
-    pub(super) fn say(&mut self, bytes: &[u8]) -> bool {
+    /// Adds control bytes, to go out at the next message border.
+    pub(super) fn say(&mut self, bytes: &[u8]) {
         self.lead.extend_from_slice(bytes);
-        self.lead.len() - self.lead_sent <= LEAD_BYTES_MAX
     }
 
+    /// Stops media, or goes on with it: at the newest key frame, if that is ahead of where it was.
     pub(super) fn pause(&mut self, pause: bool) {
-        self.state = if pause { State::Paused } else { State::Waiting };
-        if !pause {
-            self.depth = Depth::Newest;
+        let resumes = self.paused && !pause;
+        self.paused = pause;
+        if resumes && self.started {
+            let skipped = self.subscription.to_live();
+            self.write_skipped(skipped);
         }
+    }
+
+    /// The viewer leaves a lane that has sent so much in all.
+    pub(super) fn left_lane(mut self, sent: u64) -> Self {
+        self.bytes += sent - self.joined_at;
+        self
     }
 
     /// Whether it is at a message border at `level`, wants every frame, and may be written to with
     /// everyone else.
     pub(super) fn is_level(&self, level: Seq) -> bool {
-        self.state == State::Playing
+        self.is_playing()
+            && self.form.is_shared()
             && self.partial.is_none()
             && self.lead.is_empty()
             && self.subscription.next() == level
@@ -193,23 +217,36 @@ impl Viewer {
 
     /// Sends what is due, up to frame `until`.
     pub(super) fn serve(&mut self, until: Seq, now: Instant, tools: &mut Tools) -> Served {
+        // Asking a socket that is known to be full costs nothing; gathering for it would.
+        if self.slow.is_some() && !self.socket.may_write() {
+            return Served::Behind;
+        }
         for _ in 0..BATCHES_MAX {
             self.start();
+            if self.lead.len() - self.lead_sent > LEAD_BYTES_MAX {
+                return Served::Gone(End::TooSlow);
+            }
             match self.serve_batch(until, tools) {
                 Ok(Served::Level) if self.has_more(until) => {}
-                Ok(Served::Behind) => {
-                    let bytes = self.bytes;
-                    self.slow.get_or_insert_with(|| Box::new(Slow { since: now, bytes }));
-                    return Served::Behind;
+                Ok(Served::Level) => {
+                    self.slow = None;
+                    return Served::Level;
                 }
                 Ok(served) => {
-                    self.slow = None;
+                    self.is_slow_since(now);
                     return served;
                 }
                 Err(_) => return Served::Gone(End::PeerGone),
             }
         }
+        // More than one turn's worth: the next turn has the rest.
+        self.is_slow_since(now);
         Served::Behind
+    }
+
+    fn is_slow_since(&mut self, now: Instant) {
+        let bytes = self.bytes;
+        self.slow.get_or_insert_with(|| Box::new(Slow { since: now, bytes }));
     }
 
     /// Whether it has read less than `rate` bytes a second over the last [`SLOW_AFTER`], with
@@ -246,24 +283,37 @@ impl Viewer {
     /// Lets it go.
     pub(super) fn leave(mut self, why: End) {
         let clean = self.partial.is_none() && self.lead_sent == 0;
+        let unsaid = clean.then(|| std::mem::take(&mut self.lead));
         if let Some(OnDone(tell)) = self.done.take() {
-            tell(Done { why, clean, bytes: self.bytes });
+            tell(Done { why, unsaid, bytes: self.bytes });
         }
     }
 
     fn start(&mut self) {
-        if self.state != State::Waiting {
+        if self.started || self.paused {
             return;
         }
         if let Some(opening) = self.subscription.start(self.depth) {
             let filter = self.subscription.filter();
             self.form.write_opening(&opening, filter, &mut self.lead);
-            self.state = State::Playing;
+            self.started = true;
         }
     }
 
+    fn is_playing(&self) -> bool {
+        self.started && !self.paused
+    }
+
     fn has_more(&self, until: Seq) -> bool {
-        self.state == State::Playing && self.subscription.next() < until
+        self.is_playing() && self.subscription.next() < until
+    }
+
+    /// Has fresh configuration sent after a jump, if it is another one.
+    fn write_skipped(&mut self, skipped: Option<Skipped>) {
+        if let Some((configs, dts)) = skipped.and_then(|s| s.configs.zip(Some(s.dts))) {
+            let filter = self.subscription.filter();
+            self.form.write_configs(configs.frames(), dts, filter, &mut self.lead);
+        }
     }
 
     /// One vectored write: the rest of a frame that is cut, then what is to be said, then frames.
@@ -284,18 +334,15 @@ impl Viewer {
     }
 
     fn gather(&mut self, until: Seq, tools: &mut Tools) -> Layout {
-        let Tools { batch, pieces, ends } = tools;
+        let Tools { batch, pieces, ends, .. } = tools;
         pieces.clear();
         ends.clear();
         batch.frames.clear();
         batch.end = self.subscription.next();
-        if self.state == State::Playing {
+        if self.is_playing() {
             let skipped =
                 self.subscription.next_batch(batch, until, BATCH_FRAMES_MAX, BATCH_BYTES_MAX);
-            if let Some((configs, dts)) = skipped.and_then(|s| s.configs.zip(Some(s.dts))) {
-                let filter = self.subscription.filter();
-                self.form.write_configs(configs.frames(), dts, filter, &mut self.lead);
-            }
+            self.write_skipped(skipped);
         }
         let mut layout = Layout::default();
         if let Some(cut) = &self.partial {
@@ -358,9 +405,11 @@ const BATCH_FRAMES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 512 << 10;
 /// The kernel takes 1024 pieces; a frame of 4 MiB makes 140.
 const PIECES_MAX: usize = 800;
+/// Writes in a row before others on this core have a turn: some 2.5 ms.
+const WRITES_A_BREATH: usize = 128;
 /// Writes a viewer gets in one turn: 4 MiB, then others have theirs.
 const BATCHES_MAX: usize = 8;
-/// Control bytes that may wait for a viewer that does not read.
+/// Control bytes and configuration that may wait for a viewer that does not read.
 const LEAD_BYTES_MAX: usize = 512 << 10;
 /// A viewer is given this long to show that it reads.
 pub(super) const SLOW_AFTER: Duration = Duration::from_secs(20);

@@ -1,0 +1,50 @@
+//! A play in the log and in the counts, from its beginning to its end.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use thalweg_hub::{Protocol, StreamKey};
+
+use crate::clock::now;
+use crate::context::{Context, Permit};
+use crate::egress::{Done, End};
+
+/// A play that goes on.
+#[derive(Debug)]
+pub(crate) struct Viewing {
+    stream: StreamKey,
+    protocol: Protocol,
+    peer: SocketAddr,
+    began: Instant,
+}
+
+impl Viewing {
+    /// A play begins.
+    pub(crate) fn new(
+        ctx: &Context,
+        permit: Permit,
+        protocol: Protocol,
+        peer: SocketAddr,
+        agent: &str,
+    ) -> Self {
+        ctx.metrics.play_began(protocol);
+        let stream = permit.key;
+        tracing::info!(%stream, %peer, protocol = protocol.name(), agent, "play begins");
+        Viewing { stream, protocol, peer, began: now() }
+    }
+
+    /// And ends, as its pump says; or with its pump.
+    pub(crate) fn over(self, done: Option<&Done>) {
+        let cause = match done.map(|d| d.why) {
+            Some(End::TooSlow) => "the viewer read too slowly",
+            Some(End::StreamEnded) => "the stream ended",
+            Some(End::Dismissed) => "the viewer stopped",
+            Some(End::PeerGone) => "the viewer left",
+            None => "lost to a bug",
+        };
+        let Viewing { stream, peer, protocol, began } = self;
+        let (protocol, seconds) = (protocol.name(), began.elapsed().as_secs());
+        let bytes = done.map_or(0, |d| d.bytes);
+        tracing::info!(%stream, %peer, protocol, seconds, bytes, cause, "play ends");
+    }
+}
