@@ -95,13 +95,16 @@ impl Look<'_> {
             self.say(Verdict::Good, "the signature is SHA-256");
         }
         let signer = self.domains.iter().find(|d| d.keys.verify(self.request.stream, &signature));
-        let Some(validity_s) = signer.map(|d| d.validity_s) else {
+        let Some(&signer) = signer else {
             let text = format!("the signature does not fit: {}", self.guess(&signature));
             return self.say(self.flaw(), text);
         };
         let bizid = &self.account.bizid;
-        self.say(Verdict::Good, format!("the signature fits the {name} key of account {bizid}"));
-        self.expiry(&signature, validity_s, now_unix_s);
+        let is_backup = signer.keys.is_backup(self.request.stream, &signature);
+        let which = if is_backup { "backup " } else { "" };
+        let text = format!("the signature fits the {which}{name} key of account {bizid}");
+        self.say(Verdict::Good, text);
+        self.expiry(&signature, signer.validity_s, now_unix_s);
     }
 
     fn unsigned(&mut self, why: Unsigned) {
@@ -139,7 +142,7 @@ impl Look<'_> {
         } else if without_prefix.is_some_and(|name| fits(action, name)) {
             "it was made over the name without its number; the whole name is signed".to_owned()
         } else {
-            Reason::AuthBad.sentence().to_owned()
+            "another key, another stream name, or a changed character".to_owned()
         }
     }
 
@@ -173,8 +176,9 @@ impl Look<'_> {
             Ok(_) => self.say(Verdict::Good, format!("a {name} with this URL is allowed")),
             Err(reason) => {
                 let code = reason.code();
-                let text = format!("a {name} with this URL is refused, {code}: {reason}");
-                self.say(Verdict::Bad, text);
+                let is_said = self.findings.iter().any(|f| f.verdict == Verdict::Bad);
+                let why = if is_said { String::new() } else { format!(": {reason}") };
+                self.say(Verdict::Bad, format!("a {name} with this URL is refused, {code}{why}"));
             }
         }
     }

@@ -63,7 +63,8 @@ pub enum PolicyError {
     BizidTwice(String),
     HostTwice(String),
     NoDomain(String, &'static str),
-    WeakKey(String),
+    ShortKey(String),
+    KnownKey(String),
 }
 
 impl std::fmt::Display for PolicyError {
@@ -74,10 +75,13 @@ impl std::fmt::Display for PolicyError {
             PolicyError::BizidTwice(b) => write!(f, "bizid {b} stands for two accounts"),
             PolicyError::HostTwice(h) => write!(f, "host {h} stands in two domains"),
             PolicyError::NoDomain(b, action) => write!(f, "account {b} has no {action} domain"),
-            PolicyError::WeakKey(b) => write!(
+            PolicyError::ShortKey(b) => {
+                write!(f, "a key of account {b} is shorter than {KEY_CHARS_MIN} characters")
+            }
+            PolicyError::KnownKey(b) => write!(
                 f,
-                "a key of account {b} is shorter than {KEY_CHARS_MIN} characters, or one that is \
-                 printed in a manual"
+                "a key of account {b} is printed in a manual, where everyone can read it: choose \
+                 another, or leave it out to have one made"
             ),
         }
     }
@@ -120,10 +124,31 @@ impl Policy {
         &self.accounts
     }
 
+    /// The account of a number.
+    pub fn account(&self, bizid: &str) -> Option<&Account> {
+        self.accounts.iter().find(|a| &*a.bizid == bizid)
+    }
+
     /// The account a host belongs to.
     pub fn account_of(&self, host: &str) -> &Account {
         let owns = |a: &&Account| a.domains.iter().any(|d| d.is_host(host));
         self.accounts.iter().find(owns).unwrap_or(self.default_account())
+    }
+
+    /// The host to print in an account's URLs for an action: `usual`, if it is the account's, else
+    /// one of its own. `None` when it has none, so that no URL can mean it.
+    pub fn host_for<'a>(
+        &'a self,
+        account: &'a Account,
+        action: Action,
+        usual: &'a str,
+    ) -> Option<&'a str> {
+        let mut of_action = account.domains.iter().filter(|d| d.action == action);
+        let is_owner = self.account_of(usual).bizid == account.bizid;
+        if is_owner && of_action.clone().any(|d| d.host.is_none() || d.is_host(usual)) {
+            return Some(usual);
+        }
+        of_action.find_map(|d| d.host.as_deref())
     }
 
     /// Whether a stream name begins with the number of an account other than `account`.
@@ -167,8 +192,11 @@ impl Account {
         let keys = self.domains.iter().flat_map(|d| [Some(&d.keys.main), d.keys.backup.as_ref()]);
         for key in keys.flatten() {
             let secret = key.reveal();
-            if secret.len() < KEY_CHARS_MIN || KNOWN_KEYS.contains(&secret) {
-                return Err(PolicyError::WeakKey(bizid()));
+            if KNOWN_KEYS.contains(&secret) {
+                return Err(PolicyError::KnownKey(bizid()));
+            }
+            if secret.len() < KEY_CHARS_MIN {
+                return Err(PolicyError::ShortKey(bizid()));
             }
         }
         Ok(())
@@ -184,7 +212,9 @@ impl Domain {
 /// The vendor lets keys be as short as eight; a dictionary finds those in an hour.
 const KEY_CHARS_MIN: usize = 8;
 /// Keys of the vendor's samples and of ours: known to everyone.
-const KNOWN_KEYS: [&str; 4] = [
+const KNOWN_KEYS: [&str; 6] = [
+    "32-letters-or-digits-of-your-own",
+    "the-one-before-the-last-rotation",
     "e12c46f2612d5106e2034781ab261ca3",
     "somestring",
     "testlive",

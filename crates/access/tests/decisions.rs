@@ -265,9 +265,9 @@ fn policies_that_contradict_themselves() {
         (
             "key out of the manual",
             vec![account("1", both(None, "e12c46f2612d5106e2034781ab261ca3"))],
-            PolicyError::WeakKey("1".into()),
+            PolicyError::KnownKey("1".into()),
         ),
-        ("short key", vec![account("1", both(None, "1234567"))], PolicyError::WeakKey("1".into())),
+        ("short key", vec![account("1", both(None, "1234567"))], PolicyError::ShortKey("1".into())),
     ] {
         assert_eq!(Policy::new(accounts).err(), Some(want), "{name}");
     }

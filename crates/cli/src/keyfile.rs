@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use thalweg_access::{Action, Key};
 
@@ -14,7 +14,8 @@ use thalweg_access::{Action, Key};
 pub(crate) struct KeyFile {
     path: PathBuf,
     entries: Entries,
-    is_new: bool,
+    may_make: bool,
+    has_made: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -35,13 +36,14 @@ struct Entry {
 }
 
 impl KeyFile {
-    /// Reads the keys of a folder, if there are any yet.
-    pub(crate) fn open(folder: &Path) -> Result<KeyFile> {
+    /// Reads the keys of a folder, if there are any yet. Those that lack are made, or not.
+    pub(crate) fn open(folder: &Path, may_make: bool) -> Result<KeyFile> {
         let path = folder.join("keys.toml");
+        let has_made = false;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(KeyFile { path, entries: Entries::default(), is_new: true });
+                return Ok(KeyFile { path, entries: Entries::default(), may_make, has_made });
             }
             Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
         };
@@ -53,7 +55,7 @@ impl KeyFile {
         let entries = toml::from_str(&text)
             .map_err(|e: toml::de::Error| anyhow::anyhow!("{}", e.message()))
             .with_context(|| format!("{} is damaged", path.display()))?;
-        Ok(KeyFile { path, entries, is_new: false })
+        Ok(KeyFile { path, entries, may_make, has_made })
     }
 
     /// The key for an account, an action and a host; made and kept if there is none.
@@ -62,6 +64,13 @@ impl KeyFile {
             |e: &&Entry| e.bizid == bizid && e.action == action.name() && e.host.as_deref() == host;
         if let Some(entry) = self.entries.keys.iter().find(fits) {
             return Ok(Key::new(&entry.key));
+        }
+        if !self.may_make {
+            let (action, path) = (action.name(), self.path.display());
+            bail!(
+                "there is no {action} key in {path}: name the server's configuration with \
+                 --config, or its key folder with --data-dir"
+            );
         }
         let mut bits = [0; 16];
         getrandom::fill(&mut bits)
@@ -74,12 +83,13 @@ impl KeyFile {
             key: key.reveal().to_owned(),
         });
         self.write()?;
+        self.has_made = true;
         Ok(key)
     }
 
-    /// Whether this program made the file just now.
-    pub(crate) fn is_new(&self) -> bool {
-        self.is_new && !self.entries.keys.is_empty()
+    /// Whether keys have been made just now.
+    pub(crate) fn has_made(&self) -> bool {
+        self.has_made
     }
 
     /// Where the keys are.
@@ -128,18 +138,21 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_kept_from_others() {
         let folder = folder("keys");
-        let mut first = KeyFile::open(&folder).unwrap();
+        let mut first = KeyFile::open(&folder, true).unwrap();
         let push = first.key("1", Action::Push, None).unwrap();
         let play = first.key("1", Action::Play, None).unwrap();
-        assert!(first.is_new() && push != play && push.reveal().len() == 32);
+        assert!(first.has_made() && push != play && push.reveal().len() == 32);
         let mode = fs::metadata(first.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
 
-        let mut again = KeyFile::open(&folder).unwrap();
+        let mut again = KeyFile::open(&folder, true).unwrap();
         assert_eq!(again.key("1", Action::Push, None).unwrap(), push);
-        assert!(!again.is_new());
+        assert!(!again.has_made());
         assert_ne!(again.key("1", Action::Push, Some("h")).unwrap(), push);
         assert!(!format!("{again:?}").contains(push.reveal()));
+        let mut reader = KeyFile::open(&folder, false).unwrap();
+        assert_eq!(reader.key("1", Action::Push, None).unwrap(), push);
+        assert!(reader.key("2", Action::Push, None).is_err(), "whoever only reads makes none");
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -148,7 +161,7 @@ mod tests {
         let folder = folder("damaged");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("keys.toml"), "[[key]]\nkey = secret").unwrap();
-        let error = format!("{:#}", KeyFile::open(&folder).unwrap_err());
+        let error = format!("{:#}", KeyFile::open(&folder, true).unwrap_err());
         assert!(error.contains("keys.toml is damaged") && !error.contains("secret"), "{error}");
         fs::remove_dir_all(&folder).unwrap();
     }

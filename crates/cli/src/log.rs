@@ -1,8 +1,13 @@
 //! Where the log goes: standard error, as text or as JSON.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+use crate::show;
 
 /// What is logged, and how.
 #[derive(Debug, clap::Args)]
@@ -36,19 +41,45 @@ enum Format {
     Json,
 }
 
+/// The log while the program runs. Dropping it writes what is still to be written.
+#[derive(Debug)]
+pub(crate) struct Log {
+    _writer: WorkerGuard,
+    lost: ErrorCounter,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let lost = self.lost.dropped_lines();
+        if lost > 0 {
+            show::note(format_args!("{lost} lines of the log were lost: nobody read them in time"));
+        }
+    }
+}
+
 /// Starts logging.
-pub(crate) fn start(args: &Args) {
+///
+/// A thread of its own writes: whoever serves peers must not wait for whoever reads the log.
+pub(crate) fn start(args: &Args) -> Log {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_MAX)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let lost = writer.error_counter();
     // Libraries have their say only when something is wrong.
     let targets = Targets::new()
         .with_default(LevelFilter::WARN.min(args.log))
         .with_target("thalweg", args.log);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     let registry = tracing_subscriber::registry().with(targets);
     match args.log_format {
         Format::Text => {
-            use std::io::IsTerminal;
             registry.with(layer.with_ansi(std::io::stderr().is_terminal())).init();
         }
         Format::Json => registry.with(layer.json().flatten_event(true)).init(),
     }
+    Log { _writer: guard, lost }
 }
+
+/// Lines that may wait to be written: some two megabytes.
+const LINES_MAX: usize = 8192;

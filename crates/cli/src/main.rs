@@ -1,13 +1,14 @@
 //! `thalweg`: a live-streaming system in one program.
 
+mod clock;
 mod cmds;
 mod keyfile;
 mod log;
 mod progress;
 mod setup;
 mod show;
+mod signals;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -19,16 +20,8 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "thalweg", version, arg_required_else_help = true)]
 struct Args {
-    /// Configuration file. Without one, thalweg.toml in this folder if it is there, else the
-    /// defaults.
-    #[arg(
-        long,
-        global = true,
-        env = "THALWEG_CONFIG",
-        value_name = "FILE",
-        help_heading = "For every command"
-    )]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    setup: setup::Args,
     #[command(flatten)]
     log: log::Args,
     #[command(subcommand)]
@@ -46,20 +39,20 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Args { config, log, command } = Args::parse();
-    log::start(&log);
+    let Args { setup, log, command } = Args::parse();
+    let _log = log::start(&log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return show::failure(&error.into()),
     };
     let ran = runtime.block_on(async {
         match command {
-            Command::Serve(args) => cmds::serve::run(args, config.as_deref()).await,
-            Command::Demo(args) => cmds::demo::run(args, config.as_deref()).await,
+            Command::Serve(args) => cmds::serve::run(args, &setup).await,
+            Command::Demo(args) => cmds::demo::run(args, &setup).await,
             Command::Push(args) => cmds::push::run(args).await,
             Command::Play(args) => cmds::play::run(args).await,
-            Command::Sign(args) => cmds::sign::run(&args, config.as_deref()),
-            Command::CheckUrl(args) => cmds::check_url::run(&args, config.as_deref()),
+            Command::Sign(args) => cmds::sign::run(&args, &setup),
+            Command::CheckUrl(args) => cmds::check_url::run(&args, &setup),
         }
     });
     // A read of standard input that nobody waits for any more must not keep the program.

@@ -1,6 +1,6 @@
 //! Configuration and keys, as every command that needs them reads them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -18,11 +18,48 @@ pub(crate) struct Setup {
     pub(crate) keys: KeyFile,
 }
 
+/// Where they are.
+#[derive(Debug, clap::Args)]
+#[group(id = "setup")]
+pub(crate) struct Args {
+    /// Configuration file. Without one, thalweg.toml in this folder if it is there, else the
+    /// defaults.
+    #[arg(
+        long,
+        global = true,
+        env = "THALWEG_CONFIG",
+        value_name = "FILE",
+        help_heading = "For every command"
+    )]
+    config: Option<PathBuf>,
+    /// Folder of the keys, if it is not the configured one.
+    #[arg(
+        long,
+        global = true,
+        env = "THALWEG_DATA_DIR",
+        value_name = "FOLDER",
+        help_heading = "For every command"
+    )]
+    data_dir: Option<PathBuf>,
+}
+
 impl Setup {
     /// Reads the configuration file, if there is one, and the keys; makes the keys it lacks.
-    pub(crate) fn load(path: Option<&Path>) -> Result<Setup> {
-        let config = read_config(path)?;
-        let mut keys = KeyFile::open(&config.data_dir)?;
+    pub(crate) fn load(args: &Args) -> Result<Setup> {
+        Setup::read(args, true)
+    }
+
+    /// The same for those who would be misled by keys that are new: it makes none.
+    pub(crate) fn load_existing(args: &Args) -> Result<Setup> {
+        Setup::read(args, false)
+    }
+
+    fn read(args: &Args, may_make_keys: bool) -> Result<Setup> {
+        let mut config = read_config(args.config.as_deref())?;
+        if let Some(folder) = &args.data_dir {
+            config.data_dir.clone_from(folder);
+        }
+        let mut keys = KeyFile::open(&config.data_dir, may_make_keys)?;
         let policy = policy(&config.accounts, &mut keys)?;
         Ok(Setup { config, policy, keys })
     }
@@ -37,7 +74,13 @@ fn read_config(path: Option<&Path>) -> Result<Config> {
     };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the configuration {}", path.display()))?;
-    Config::parse(&text).with_context(|| format!("in the configuration {}", path.display()))
+    let mut config =
+        Config::parse(&text).with_context(|| format!("in the configuration {}", path.display()))?;
+    // Wherever the program is started, the keys beside the file are the same.
+    if let Some(folder) = path.parent() {
+        config.data_dir = folder.join(config.data_dir);
+    }
+    Ok(config)
 }
 
 /// The accounts of a configuration, or the one that everyone starts with.
@@ -71,7 +114,7 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
 
 fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Domain> {
     let action = Action::from(config.action);
-    let host = config.host.as_ref().map(|h| h.to_lowercase());
+    let host = config.host.clone();
     let main = match &config.key {
         Some(key) => Key::new(key),
         None => keys.key(bizid, action, host.as_deref())?,

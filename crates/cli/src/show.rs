@@ -16,8 +16,21 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 
 /// An error and what caused it, and the exit code for it.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
-    eprintln!("thalweg: {error:#}");
+    eprintln!("thalweg: {}", chain(error));
     ExitCode::FAILURE
+}
+
+/// An error and its causes, but for those whose words are in it already.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// A moment, in UTC, to the second.
@@ -42,6 +55,19 @@ pub(crate) fn rate(bits_per_s: f64) -> String {
         format!("{:.2} Mbit/s", bits_per_s / 1e6)
     } else {
         format!("{:.0} kbit/s", bits_per_s / 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let io = std::io::Error::other("Is a directory");
+        let error =
+            Err::<(), _>(io).context("cannot read x: Is a directory").context("x").unwrap_err();
+        assert_eq!(super::chain(&error), "x: cannot read x: Is a directory");
     }
 }
 

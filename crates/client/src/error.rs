@@ -47,14 +47,31 @@ pub enum Error {
     /// The server closed without a word.
     #[error("the server closed the connection")]
     Closed,
+    /// The server took too long to answer.
+    #[error("the server did not answer in time")]
+    NoAnswer,
     /// The network failed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
     /// Something was wrong with what the server said.
     #[error("the server does not keep to the protocol: {0}")]
     Protocol(#[from] thalweg_wire::Error),
-    /// The answer was no HTTP.
-    #[error("the server does not keep to HTTP: {0}")]
+    /// The port speaks something other than RTMP.
+    #[error("{to} answers {what}, not RTMP: is the port right?")]
+    NotRtmp {
+        /// Host and port.
+        to: String,
+        /// What it seems to be.
+        what: &'static str,
+    },
+    /// The port speaks something other than HTTP.
+    #[error("{to} does not answer HTTP: is the port right?")]
+    NotHttp {
+        /// Host and port.
+        to: String,
+    },
+    /// The HTTP connection failed.
+    #[error("the connection failed: {0}")]
     Hyper(#[from] hyper::Error),
 }
 
@@ -62,7 +79,11 @@ impl Error {
     /// Whether trying again later may help: the network failed, or the stream was not there.
     pub fn may_pass(&self) -> bool {
         match self {
-            Error::Connect { .. } | Error::Closed | Error::Io(_) | Error::Resolve { .. } => true,
+            Error::Connect { .. }
+            | Error::Resolve { .. }
+            | Error::NoAnswer
+            | Error::Closed
+            | Error::Io(_) => true,
             Error::Http { status, .. } => matches!(status, 404 | 429 | 503),
             Error::Ended(status) => !status.code.ends_with("Replaced"),
             _ => false,

@@ -34,7 +34,11 @@ impl Response {
             .header("User-Agent", "Thalweg")
             .body(Empty::<Bytes>::new())
             .map_err(|_| Error::Scheme("the URL has a character that a URL may not have"))?;
-        let response = sender.send_request(request).await?;
+        let response = sender.send_request(request).await.map_err(|error| {
+            let is_other = error.is_parse() || error.is_incomplete_message();
+            let to = format!("{}:{}", target.host, target.port);
+            if is_other { Error::NotHttp { to } } else { error.into() }
+        })?;
         let status = response.status().as_u16();
         if status != 200 {
             let body = response.into_body().collect().await?.to_bytes();

@@ -1,12 +1,14 @@
 //! One RTMP connection: a session of `wire` over a socket.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use thalweg_wire::error::Misbehaved;
 use thalweg_wire::media::Frame;
 use thalweg_wire::rtmp::client::{Event, Output, Purpose, Session};
 use thalweg_wire::rtmp::handshake::Style;
 use thalweg_wire::rtmp::{Address, Limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::error::Error;
@@ -25,13 +27,14 @@ impl Connection {
     /// Connects and asks; answers when the server has said yes.
     pub(crate) async fn open(purpose: Purpose, address: Address) -> Result<Self, Error> {
         let stream = connect(&address.host, address.port).await?;
+        let to = format!("{}:{}", address.host, address.port);
         let limits = Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Limits::default() };
         let (seed, now) = (u64::from(stream.local_addr()?.port()), Instant::now());
         let session = Session::new(purpose, address, Style::Simple, &limits, seed, now);
         let buffer = vec![0; READ_BYTES].into();
         let mut connection = Connection { session, stream, unsent: Vec::new(), sent: 0, buffer };
         loop {
-            match connection.next_event().await? {
+            match connection.next_event().await.map_err(|e| other_protocol(e, &to))? {
                 Event::Started => return Ok(connection),
                 Event::Refused(status) => return Err(Error::Refused(status)),
                 Event::Ended(status) => return Err(Error::Ended(status)),
@@ -66,7 +69,10 @@ impl Connection {
                     ready?;
                     self.read_some()?;
                 }
-                () = timer => self.session.handle_timeout(Instant::now())?,
+                () = timer => {
+                    let now = Instant::now();
+                    self.session.handle_timeout(now).map_err(|_| Error::NoAnswer)?;
+                }
             }
         }
     }
@@ -77,10 +83,16 @@ impl Connection {
         self.flush().await
     }
 
-    /// Ends the stream and waits until everything is sent.
+    /// Ends the stream, and waits until the server has read that, for a moment at most.
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         self.session.close();
-        self.flush().await
+        self.flush().await?;
+        let read_to_end = async {
+            self.stream.shutdown().await?;
+            while self.stream.read(&mut self.buffer).await? > 0 {}
+            Ok(())
+        };
+        tokio::time::timeout(CLOSING, read_to_end).await.unwrap_or(Ok(()))
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
@@ -129,6 +141,22 @@ impl Connection {
     }
 }
 
+/// Says it plainly when the port speaks another protocol.
+fn other_protocol(error: Error, to: &str) -> Error {
+    let Error::Protocol(thalweg_wire::Error::Misbehaved(why)) = &error else {
+        return error;
+    };
+    let what = match why {
+        Misbehaved::HttpOnRtmp => "HTTP",
+        Misbehaved::TlsOnRtmp => "TLS",
+        Misbehaved::NotRtmp(_) => "something",
+        _ => return error,
+    };
+    Error::NotRtmp { to: to.to_owned(), what }
+}
+
 /// A client trusts its server with more than a server does its clients.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// How long a server may take to read the last of a stream.
+const CLOSING: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 64 << 10;

@@ -4,23 +4,11 @@
 
 mod api;
 
-use axum::Json;
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use axum::routing::get;
-use serde_json::json;
 use thalweg_hub::Hub;
 
 /// The operator's pages, over the streams of one server.
 pub fn router(hub: Hub) -> Router {
-    Router::new()
-        .route("/api/v1/streams", get(api::streams::list))
-        .fallback(not_found)
-        .with_state(hub)
-}
-
-async fn not_found() -> impl IntoResponse {
-    let body = json!({ "error": "not-found", "message": "there is nothing at this path" });
-    (StatusCode::NOT_FOUND, Json(body))
+    Router::new().route("/api/v1/streams", get(api::streams::list)).with_state(hub)
 }

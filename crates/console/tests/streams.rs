@@ -60,10 +60,3 @@ async fn a_stream_is_described() {
         assert_eq!(stream.pointer(pointer), Some::<&Value>(&want), "{pointer} of {stream:#}");
     }
 }
-
-#[tokio::test]
-async fn what_is_not_there_is_said_in_json() {
-    let hub = Hub::new(Limits::default(), InProcess::default());
-    let (status, body) = get(&hub, "/api/v2/anything").await;
-    assert_eq!((status, &body["error"]), (StatusCode::NOT_FOUND, &Value::from("not-found")));
-}

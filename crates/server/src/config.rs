@@ -8,11 +8,16 @@ use serde::Deserialize;
 use thalweg_access::Action;
 use thalweg_wire::rtmp;
 
+mod read;
+
+use read::{address, bizid, host, some_address, some_host, some_port, within};
+
 /// Everything an operator may set. `docs/ref/config.md` is its manual.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Host in every printed URL. Default: 127.0.0.1.
+    #[serde(deserialize_with = "host")]
     pub public_host: String,
     /// Where keys made at first start are kept. Default: `thalweg-data`.
     pub data_dir: PathBuf,
@@ -39,8 +44,10 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
     /// Address and port. Default: every address, port 1935 for RTMP and 8080 for HTTP.
+    #[serde(deserialize_with = "some_address")]
     pub listen: Option<SocketAddr>,
     /// Port in printed URLs, if it is not the one listened on.
+    #[serde(deserialize_with = "some_port")]
     pub public_port: Option<u16>,
 }
 
@@ -49,6 +56,7 @@ pub struct Listen {
 #[serde(default, deny_unknown_fields)]
 pub struct Operator {
     /// Address and port. Default: 127.0.0.1:8081.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
 }
 
@@ -59,10 +67,13 @@ pub struct Publish {
     /// When a second push replaces the first.
     pub takeover: TakeOver,
     /// Seconds that viewers wait for a publisher that left. Default 30, 0 to 3600.
+    #[serde(deserialize_with = "within::<_, _, 0, 3600>")]
     pub republish_wait_s: u64,
     /// Seconds of silence after which a publisher is cut. Default 70, 5 to 3600.
+    #[serde(deserialize_with = "within::<_, _, 5, 3600>")]
     pub silence_max_s: u64,
     /// Seconds from accepted publish to first media. Default 30, 1 to 3600.
+    #[serde(deserialize_with = "within::<_, _, 1, 3600>")]
     pub first_media_max_s: u64,
 }
 
@@ -84,11 +95,14 @@ pub enum TakeOver {
 #[serde(default, deny_unknown_fields)]
 pub struct Play {
     /// Seconds that a player waits for a publisher to come. Default 10, 0 to 300.
+    #[serde(deserialize_with = "within::<_, _, 0, 300>")]
     pub wait_s: u64,
     /// Media ms behind the live edge at which a viewer starts, unless its URL says `?cache=`.
     /// Default 1000, 0 to 5000.
+    #[serde(deserialize_with = "within::<_, _, 0, CACHE_MS_MAX>")]
     pub cache_ms: u64,
     /// Ms over which a viewer's writes are gathered. Default 100, 0 to 500. Less costs more.
+    #[serde(deserialize_with = "within::<_, _, 0, FLUSH_MS_MAX>")]
     pub flush_ms: u64,
 }
 
@@ -97,22 +111,31 @@ pub struct Play {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Connections at one time. Default 10 000.
+    #[serde(deserialize_with = "within::<_, _, 1, 10_000_000>")]
     pub connections_max: usize,
     /// Connections of one address that have not yet been let in to anything. Default 1024.
+    #[serde(deserialize_with = "within::<_, _, 1, 10_000_000>")]
     pub strangers_per_address_max: usize,
     /// Bytes of unfinished messages that all of those together may make us keep. Default 16 MiB.
+    #[serde(deserialize_with = "within::<_, _, 0x1_0000, 0x4000_0000>")]
     pub strangers_bytes_max: usize,
     /// Streams at one time. Default 10 000.
+    #[serde(deserialize_with = "within::<_, _, 1, 1_000_000>")]
     pub streams_max: usize,
     /// Longest RTMP message, bytes. Default 4 MiB, 64 KiB to 16 MiB.
+    #[serde(deserialize_with = "within::<_, _, 0x1_0000, 0x100_0000>")]
     pub message_bytes_max: usize,
     /// Payload bytes that a stream's log keeps. Default 32 MiB.
+    #[serde(deserialize_with = "within::<_, _, 0x10_0000, 0x1_0000_0000>")]
     pub stream_bytes_max: u64,
     /// Bytes a second that a viewer with something to read must read, mean of 20 s. Default 1024.
+    #[serde(deserialize_with = "within::<_, _, 0, 0x4000_0000>")]
     pub viewer_bytes_per_s_min: u64,
     /// Streams named in the metrics; the rest are summed up. Default 200.
+    #[serde(deserialize_with = "within::<_, _, 0, 10_000>")]
     pub metrics_streams_max: usize,
     /// Seconds that a stop waits for peers to be told. Default 5, 0 to 600.
+    #[serde(deserialize_with = "within::<_, _, 0, 600>")]
     pub stop_wait_s: u64,
 }
 
@@ -121,6 +144,7 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
     /// Its number.
+    #[serde(deserialize_with = "bizid")]
     pub bizid: String,
     /// Its domains. None: one for push and one for play, for every host.
     #[serde(default, rename = "domain")]
@@ -134,7 +158,7 @@ pub struct DomainConfig {
     /// `push` or `play`.
     pub action: ActionConfig,
     /// Host name; none for every host that no other domain names.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_host")]
     pub host: Option<String>,
     /// Main key; none for one made at first start.
     #[serde(default)]
@@ -145,8 +169,8 @@ pub struct DomainConfig {
     /// Whether a signature is compulsory. Default: for push yes, for play no.
     #[serde(default)]
     pub auth: Option<bool>,
-    /// Seconds a URL stays good after its `txTime`. Default 0.
-    #[serde(default)]
+    /// Seconds a URL stays good after its `txTime`. Default 0, to a year.
+    #[serde(default, deserialize_with = "within::<_, _, 0, VALIDITY_S_MAX>")]
     pub validity_s: u64,
 }
 
@@ -175,25 +199,11 @@ impl std::fmt::Debug for DomainConfig {
     }
 }
 
-/// What is wrong with a configuration.
+/// What is wrong with a configuration: not TOML, an unknown key, or a value of the wrong type or
+/// out of its range. The text shows the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Not TOML, an unknown key, or a value of the wrong type. The text shows the line.
-    #[error("{0}")]
-    Syntax(String),
-    /// A number out of its range.
-    #[error("{key} = {value} is out of range: {least} to {most}")]
-    Range {
-        /// Where it stands.
-        key: &'static str,
-        /// What was set.
-        value: u64,
-        /// The least it may be.
-        least: u64,
-        /// The most it may be.
-        most: u64,
-    },
-}
+#[error("{0}")]
+pub struct ConfigError(String);
 
 impl Default for Config {
     fn default() -> Self {
@@ -254,43 +264,9 @@ impl Config {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// [`ConfigError`], with the line where there is one.
+    /// [`ConfigError`], with the line.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
-        let config: Config =
-            toml::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
-        config.check()?;
-        Ok(config)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let (publish, play, limits) = (&self.publish, &self.play, &self.limits);
-        for (key, value, least, most) in [
-            ("publish.republish_wait_s", publish.republish_wait_s, 0, 3600),
-            ("publish.silence_max_s", publish.silence_max_s, 5, 3600),
-            ("publish.first_media_max_s", publish.first_media_max_s, 1, 3600),
-            ("play.wait_s", play.wait_s, 0, 300),
-            ("play.cache_ms", play.cache_ms, 0, CACHE_MS_MAX),
-            ("play.flush_ms", play.flush_ms, 0, FLUSH_MS_MAX),
-            ("limits.connections_max", limits.connections_max as u64, 1, 10_000_000),
-            (
-                "limits.strangers_per_address_max",
-                limits.strangers_per_address_max as u64,
-                1,
-                10_000_000,
-            ),
-            ("limits.strangers_bytes_max", limits.strangers_bytes_max as u64, 64 << 10, 1 << 30),
-            ("limits.streams_max", limits.streams_max as u64, 1, 1_000_000),
-            ("limits.message_bytes_max", limits.message_bytes_max as u64, 64 << 10, 16 << 20),
-            ("limits.stream_bytes_max", limits.stream_bytes_max, 1 << 20, 1 << 32),
-            ("limits.viewer_bytes_per_s_min", limits.viewer_bytes_per_s_min, 0, 1 << 30),
-            ("limits.metrics_streams_max", limits.metrics_streams_max as u64, 0, 10_000),
-            ("limits.stop_wait_s", limits.stop_wait_s, 0, 600),
-        ] {
-            if !(least..=most).contains(&value) {
-                return Err(ConfigError::Range { key, value, least, most });
-            }
-        }
-        Ok(())
+        toml::from_str(text).map_err(|e| ConfigError(e.to_string().trim_end().to_owned()))
     }
 
     /// Port in printed RTMP URLs.
@@ -343,3 +319,5 @@ pub const OPERATOR_PORT: u16 = 8081;
 pub const CACHE_MS_MAX: u64 = 5000;
 /// Longest gathering of writes.
 pub const FLUSH_MS_MAX: u64 = 500;
+/// Longest that a URL may stay good after its `txTime`: a year.
+const VALIDITY_S_MAX: u64 = 366 * 86_400;

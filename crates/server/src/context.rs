@@ -89,17 +89,18 @@ impl Context {
         }
     }
 
-    /// Says that a peer was refused: in the log and in the counts.
+    /// Says that a peer was refused: in the log and in the counts. `url` is what it asked for,
+    /// without its query.
     pub(crate) fn refused(
         &self,
         action: &'static str,
         peer: SocketAddr,
-        stream: Option<&str>,
+        url: Option<&str>,
         denial: &Denial,
     ) {
         self.metrics.refused(action, denial.reason);
-        let (reason, words, stream) = (denial.reason.code(), &denial.words, stream.unwrap_or("-"));
-        tracing::info!(%peer, action, stream, reason, words, "refused");
+        let (reason, words, url) = (denial.reason.code(), &denial.words, url.unwrap_or("-"));
+        tracing::info!(%peer, action, url, reason, words, "refused");
     }
 
     /// What a peer calls itself, fit for a log.

@@ -9,7 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use thalweg_wire::Error;
 use thalweg_wire::rtmp::command::Status;
@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 
 use crate::clock::now;
 use crate::gate::Held;
-use crate::socket::Socket;
+use crate::socket::{Socket, say_last};
 
 /// A session and its socket.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Driver {
     }
 
     /// Ends what the session runs, tells the peer why, and waits until it has read that, for a
-    /// moment at most: a connection closed too early takes its last words with it.
+    /// moment at most.
     pub async fn farewell(mut self, why: &Status) {
         self.session.end(now(), why);
         self.linger().await;
@@ -164,19 +164,7 @@ impl Driver {
         while let Output::Transmit(bytes) = self.session.poll_output() {
             self.unsent.push(bytes);
         }
-        let _ = tokio::time::timeout(LINGER, async {
-            poll_fn(|cx| self.poll_flush(cx)).await?;
-            self.socket.close_write()?;
-            loop {
-                poll_fn(|cx| self.socket.poll_readable(cx)).await?;
-                match with_scratch(|buf| self.socket.try_read(buf)) {
-                    Ok(0) => return Ok::<_, io::Error>(()),
-                    Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
-                    _ => {}
-                }
-            }
-        })
-        .await;
+        say_last(&*self.socket, self.unsent.next()).await;
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Ended>> {
@@ -301,5 +289,3 @@ pub(crate) fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
 const READ_BYTES: usize = 64 << 10;
 /// Answers that may wait for a peer to read them.
 const UNSENT_BYTES_MAX: usize = 64 << 10;
-/// How long a refused or dismissed peer may take to read why.
-const LINGER: Duration = Duration::from_secs(2);

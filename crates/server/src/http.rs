@@ -18,6 +18,7 @@ use crate::context::{Context, Denial};
 use crate::gate::Place;
 use crate::http_flv;
 use crate::http_head::{HEAD_BYTES_MAX, Head, Parsed, parse};
+use crate::socket::say_last;
 
 /// Serves one connection to the public listener.
 pub(crate) async fn serve(
@@ -185,29 +186,7 @@ impl Answer {
 
 /// Sends an answer and closes once the peer has read it, or after a moment.
 pub(crate) async fn answer(stream: &TcpStream, answer: &Answer) {
-    let sent = async {
-        let bytes = answer.to_bytes();
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            stream.writable().await?;
-            match stream.try_write(rest) {
-                Ok(n) => rest = rest.get(n..).unwrap_or_default(),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e),
-            }
-        }
-        socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
-        let mut buf = [0; 1024];
-        loop {
-            stream.readable().await?;
-            match stream.try_read(&mut buf) {
-                Ok(0) => return Ok::<_, io::Error>(()),
-                Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
-                _ => {}
-            }
-        }
-    };
-    let _ = tokio::time::timeout(LINGER, sent).await;
+    say_last(stream, &answer.to_bytes()).await;
 }
 
 /// A connection whose first bytes have been read already.
@@ -253,7 +232,5 @@ impl AsyncWrite for Rewound {
 
 /// From the first byte of a request's head to its last.
 const HEAD_MAX: Duration = Duration::from_secs(5);
-/// How long a peer may take to read a short answer.
-const LINGER: Duration = Duration::from_secs(2);
 /// The library wants at least this.
 const LIBRARY_BUFFER_MIN: usize = 16 << 10;

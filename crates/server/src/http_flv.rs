@@ -36,7 +36,7 @@ pub(crate) async fn serve(
         "OPTIONS" => return answer(&stream, &Answer::options()).await,
         _ => return answer(&stream, &Answer::method_not_allowed()).await,
     };
-    let (granted, name) = tokio::select! {
+    let (granted, url) = tokio::select! {
         granted = grant(&ctx, &mut place, &head, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&stream) => return,
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     let granted = match granted {
         Ok(granted) => granted,
         Err(denial) => {
-            ctx.refused(Action::Play.name(), peer, Some(&name), &denial);
+            ctx.refused(Action::Play.name(), peer, Some(&url), &denial);
             let refusal = Answer::denial(&denial);
             let refusal = if with_body { refusal } else { refusal.without_body() };
             return answer(&stream, &refusal).await;
@@ -55,6 +55,7 @@ pub(crate) async fn serve(
     };
     let agent = Context::agent(&head.agent);
     let viewing = Viewing::new(&ctx, permit, Protocol::HttpFlv, peer, &agent);
+    let egress = Arc::clone(&ctx.egress);
     let seat = Seat {
         socket: Arc::new(stream),
         subscription,
@@ -66,11 +67,11 @@ pub(crate) async fn serve(
         // Nothing waits here while a pump feeds the viewer: its place at the gate and its line in
         // the log go with it.
         done: OnDone::new(move |done| {
-            viewing.over(Some(&done));
+            viewing.over(&ctx, Some(&done));
             drop(place);
         }),
     };
-    ctx.egress.seat(seat).await.leave_alone();
+    egress.seat(seat).await.leave_alone();
 }
 
 /// What a request is granted.
@@ -95,7 +96,7 @@ async fn grant(
         Ok(address) => address,
         Err(denial) => return (Err(denial), String::new()),
     };
-    let name = format!("{}/{}", address.app, address.stream);
+    let url = format!("http://{}/{}/{}{SUFFIX}", address.host, address.app, address.stream);
     let granted = async {
         if let Some(reason) = place.refusal() {
             return Err(reason.into());
@@ -114,7 +115,7 @@ async fn grant(
         subscription.set_filter(filter(query));
         Ok(Granted::Watch { depth: ctx.depth(query), permit, subscription })
     };
-    (granted.await, name)
+    (granted.await, url)
 }
 
 /// The stream a path names: `/{app}/{stream}.flv`, where the app may have several segments.

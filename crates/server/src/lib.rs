@@ -21,6 +21,7 @@ pub mod gate;
 mod http;
 mod http_flv;
 pub mod http_head;
+mod listen;
 mod metrics;
 mod ops;
 mod rtmp;
@@ -29,4 +30,5 @@ pub mod socket;
 mod viewing;
 
 pub use config::{Config, ConfigError};
-pub use server::{LoadError, Server};
+pub use listen::LoadError;
+pub use server::Server;

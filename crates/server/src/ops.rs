@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
 
 use crate::context::Context;
 
 /// What the public listener answers besides media.
 pub(crate) fn public_router(ctx: &Arc<Context>) -> Router {
-    Router::new().route("/healthz", get(health)).fallback(not_found).with_state(Arc::clone(ctx))
+    Router::new().route("/healthz", get(health)).fallback(no_media_here).with_state(Arc::clone(ctx))
 }
 
 /// What the operator's listener answers; `console` has the rest.
@@ -19,8 +20,9 @@ pub(crate) fn operator_router(ctx: &Arc<Context>, console: Router) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .fallback(nothing_here)
         .with_state(Arc::clone(ctx))
-        .fallback_service(console)
+        .merge(console)
 }
 
 type State = axum::extract::State<Arc<Context>>;
@@ -39,7 +41,14 @@ async fn metrics(state: State) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type)], state.metrics.text())
 }
 
-async fn not_found() -> impl IntoResponse {
-    let body = r#"{"error":"not-found","message":"there is nothing at this path"}"#;
-    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], body)
+async fn no_media_here() -> impl IntoResponse {
+    not_found("there is nothing at this path; a stream's ends in .flv: /{app}/{stream}.flv")
+}
+
+async fn nothing_here() -> impl IntoResponse {
+    not_found("there is nothing at this path; /metrics, /healthz and /api/v1/streams are here")
+}
+
+fn not_found(message: &str) -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": "not-found", "message": message })))
 }

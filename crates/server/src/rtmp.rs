@@ -96,8 +96,8 @@ impl Connection {
         match address {
             Err(bad) => (Err(bad.into()), String::new()),
             Ok(address) => {
-                let name = address.to_string();
-                (self.ctx.decide(action, &address).map(|permit| (permit, address)), name)
+                let url = address.to_string();
+                (self.ctx.decide(action, &address).map(|permit| (permit, address)), url)
             }
         }
     }
@@ -108,8 +108,8 @@ impl Connection {
         self.driver.let_in();
     }
 
-    async fn refuse(self, action: Action, name: &str, denial: &Denial) -> Option<Self> {
-        self.ctx.refused(action.name(), self.peer, Some(name), denial);
+    async fn refuse(self, action: Action, url: &str, denial: &Denial) -> Option<Self> {
+        self.ctx.refused(action.name(), self.peer, Some(url), denial);
         self.reject(&denial.to_status(action)).await
     }
 
@@ -150,10 +150,10 @@ impl Connection {
 /// Publishing.
 impl Connection {
     async fn publish(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
-        let (granted, name) = self.ask(Action::Push, address);
+        let (granted, url) = self.ask(Action::Push, address);
         let publication = match granted.and_then(|(permit, _)| self.take_seat(permit)) {
             Ok(publication) => publication,
-            Err(denial) => return self.refuse(Action::Push, &name, &denial).await,
+            Err(denial) => return self.refuse(Action::Push, &url, &denial).await,
         };
         self.let_in();
         if let Err(ended) = self.driver.accept() {
@@ -233,14 +233,14 @@ impl Connection {
 /// Playing.
 impl Connection {
     async fn play(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
-        let (granted, name) = self.ask(Action::Play, address);
+        let (granted, url) = self.ask(Action::Play, address);
         let granted = match self.place.refusal() {
             Some(reason) => Err(reason.into()),
             None => granted,
         };
         let (permit, depth) = match granted {
             Ok((permit, address)) => (permit, self.ctx.depth(Query::new(&address.query))),
-            Err(denial) => return self.refuse(Action::Play, &name, &denial).await,
+            Err(denial) => return self.refuse(Action::Play, &url, &denial).await,
         };
         if permit.is_signed() {
             self.let_in();
@@ -258,7 +258,7 @@ impl Connection {
         };
         let subscription = match subscription {
             Ok(subscription) => subscription,
-            Err(denial) => return self.refuse(Action::Play, &name, &denial).await,
+            Err(denial) => return self.refuse(Action::Play, &url, &denial).await,
         };
         self.let_in();
         if let Err(ended) = self.driver.accept() {
@@ -292,11 +292,11 @@ impl Connection {
             }),
         };
         let viewing = Viewing::new(&self.ctx, permit, Protocol::Rtmp, self.peer, &self.agent);
-        let handle = self.ctx.egress.seat(seat).await;
+        let (ctx, handle) = (Arc::clone(&self.ctx), self.ctx.egress.seat(seat).await);
         let (outcome, done) = self.run_play(&handle, ended).await;
         drop(handle);
         let why = done.as_ref().map(|d| d.why);
-        viewing.over(done.as_ref());
+        viewing.over(&ctx, done.as_ref());
         let mut connection = match outcome {
             Ok(connection) => connection,
             Err((connection, ended)) => return connection.end(ended).await,

@@ -4,23 +4,23 @@
 //! anything is served; and so that a test can ask which port it got.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use thalweg_access::PolicyReader;
 use thalweg_hub::{Hub, InProcess};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::now;
-use crate::config::{Config, HTTP_PORT, Listen};
+use crate::config::Config;
 use crate::context::Context;
 use crate::egress::Egress;
 use crate::gate::{Gate, Place};
+use crate::listen::{Listeners, LoadError};
 use crate::metrics::Metrics;
 use crate::{http, ops, rtmp, socket};
 
@@ -29,39 +29,7 @@ use crate::{http, ops, rtmp, socket};
 pub struct Server {
     ctx: Arc<Context>,
     stop: watch::Sender<bool>,
-    rtmp: TcpListener,
-    http: TcpListener,
-    operator: TcpListener,
-}
-
-/// Why a server cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A port is taken.
-    #[error(
-        "port {port} for {what} is in use by another program: stop it, or set {key} in the \
-         configuration"
-    )]
-    PortInUse {
-        /// What it was for.
-        what: &'static str,
-        /// Which port.
-        port: u16,
-        /// Where another one can be set.
-        key: &'static str,
-    },
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {what} ({key}): {error}")]
-    Listen {
-        /// What it was for.
-        what: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// Where another one can be set.
-        key: &'static str,
-        /// What the system said.
-        error: io::Error,
-    },
+    listeners: Listeners,
 }
 
 impl Server {
@@ -70,9 +38,7 @@ impl Server {
     /// # Errors
     /// [`LoadError`], which names the port and the key to change it.
     pub fn load(config: Config, policy: PolicyReader) -> Result<Server, LoadError> {
-        let rtmp = bind("RTMP", "rtmp.listen", listen_of(&config.rtmp, thalweg_wire::rtmp::PORT))?;
-        let http = bind("HTTP", "http.listen", listen_of(&config.http, HTTP_PORT))?;
-        let operator = bind("the operator's HTTP", "operator.listen", config.operator.listen)?;
+        let listeners = Listeners::bind(&config)?;
         let hub = Hub::new(config.hub_limits(), InProcess::default());
         let limits = &config.limits;
         let gate = Gate::new(
@@ -85,7 +51,7 @@ impl Server {
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);
         let (stop, stopping) = watch::channel(false);
         let ctx = Arc::new(Context { config, hub, policy, egress, gate, metrics, stopping });
-        Ok(Server { ctx, stop, rtmp, http, operator })
+        Ok(Server { ctx, stop, listeners })
     }
 
     /// The streams.
@@ -98,7 +64,7 @@ impl Server {
     /// # Errors
     /// When the system does not know.
     pub fn rtmp_address(&self) -> io::Result<SocketAddr> {
-        self.rtmp.local_addr()
+        self.listeners.rtmp.local_addr()
     }
 
     /// Where public HTTP is listened for.
@@ -106,7 +72,7 @@ impl Server {
     /// # Errors
     /// When the system does not know.
     pub fn http_address(&self) -> io::Result<SocketAddr> {
-        self.http.local_addr()
+        self.listeners.http.local_addr()
     }
 
     /// Where the operator's HTTP is listened for.
@@ -114,23 +80,22 @@ impl Server {
     /// # Errors
     /// When the system does not know.
     pub fn operator_address(&self) -> io::Result<SocketAddr> {
-        self.operator.local_addr()
+        self.listeners.operator.local_addr()
     }
 
     /// Serves until `shutdown`, then tells everyone and waits for them, up to the configured
     /// deadline; whoever comes meanwhile is told as well. `console` answers on the operator's
     /// listener whatever is not the server's own.
     pub async fn run(self, console: Router, shutdown: impl Future<Output = ()>) {
-        let Server { ctx, stop, rtmp, http, operator } = self;
+        let Server { ctx, stop, listeners } = self;
+        listeners.log();
         let mut doors = Doors {
             public: ops::public_router(&ctx),
             private: ops::operator_router(&ctx, console),
             operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
             tasks: JoinSet::new(),
             ctx,
-            rtmp,
-            http,
-            operator,
+            listeners,
         };
         tokio::select! {
             () = doors.keep() => {}
@@ -160,9 +125,7 @@ impl Server {
 /// The listeners, and everyone who came through them.
 struct Doors {
     ctx: Arc<Context>,
-    rtmp: TcpListener,
-    http: TcpListener,
-    operator: TcpListener,
+    listeners: Listeners,
     public: Router,
     private: Router,
     operators: Arc<Semaphore>,
@@ -176,19 +139,19 @@ impl Doors {
         loop {
             let ctx = &self.ctx;
             tokio::select! {
-                accepted = self.rtmp.accept() => {
+                accepted = self.listeners.rtmp.accept() => {
                     if let Some((stream, peer, place)) = admit(ctx, accepted).await {
                         let ctx = Arc::clone(ctx);
                         self.tasks.spawn(rtmp::serve(ctx, Arc::new(stream), peer, place));
                     }
                 }
-                accepted = self.http.accept() => {
+                accepted = self.listeners.http.accept() => {
                     if let Some((stream, peer, place)) = admit(ctx, accepted).await {
                         let (ctx, router) = (Arc::clone(ctx), self.public.clone());
                         self.tasks.spawn(http::serve(ctx, stream, peer, place, router));
                     }
                 }
-                accepted = self.operator.accept() => {
+                accepted = self.listeners.operator.accept() => {
                     let permit = Arc::clone(&self.operators).try_acquire_owned();
                     if let (Some((stream, _)), Ok(permit)) = (set_up(accepted).await, permit) {
                         let (ctx, router) = (Arc::clone(ctx), self.private.clone());
@@ -239,45 +202,6 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn listen_of(listen: &Listen, port: u16) -> SocketAddr {
-    listen.listen.unwrap_or(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port))
-}
-
-fn bind(
-    what: &'static str,
-    key: &'static str,
-    address: SocketAddr,
-) -> Result<TcpListener, LoadError> {
-    let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    let bound = match bind_socket(address) {
-        // A machine without IPv6 still has every IPv4 address.
-        Err(e) if any_v6 && e.kind() != io::ErrorKind::AddrInUse => {
-            bind_socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
-        }
-        bound => bound,
-    };
-    bound.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => LoadError::PortInUse { what, port: address.port(), key },
-        _ => LoadError::Listen { what, address, key, error },
-    })
-}
-
-/// A listener that takes IPv4 as well when it is on every IPv6 address, whatever the system's
-/// default: `localhost` is either.
-fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
-/// Connections that may wait to be accepted: a join storm of a few thousand in one instant.
-const BACKLOG: i32 = 4096;
 /// Programs of one operator that ask at the same time.
 const OPERATORS_MAX: usize = 256;
 const DRAIN_LOOK: Duration = Duration::from_millis(20);

@@ -1,5 +1,6 @@
 //! What drivers and pumps need of a socket, and how ours are set up.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -59,6 +60,32 @@ impl Socket for TcpStream {
     }
 }
 
+/// Sends the last of what is to be said, then waits for the peer to close, for a moment at most: a
+/// connection closed too early takes its last words with it.
+pub(crate) async fn say_last(socket: &dyn Socket, mut words: &[u8]) {
+    let said = async {
+        while !words.is_empty() {
+            poll_fn(|cx| socket.poll_writable(cx)).await?;
+            match socket.try_write(words) {
+                Ok(n) => words = words.get(n..).unwrap_or_default(),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e),
+            }
+        }
+        socket.close_write()?;
+        let mut unheard = [0; 1024];
+        loop {
+            poll_fn(|cx| socket.poll_readable(cx)).await?;
+            match socket.try_read(&mut unheard) {
+                Ok(0) => return Ok::<_, io::Error>(()),
+                Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, said).await;
+}
+
 /// Sets a fresh connection up.
 ///
 /// Writes are gathered in our own code, where their delay is known, so Nagle's algorithm is off.
@@ -77,6 +104,8 @@ pub(crate) fn set_up(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// How long a refused or dismissed peer may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
 /// A peer that vanished is found after 20 + 3 x 5 = 35 s.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(20);
 const KEEPALIVE_EACH: Duration = Duration::from_secs(5);

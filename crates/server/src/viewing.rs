@@ -34,8 +34,11 @@ impl Viewing {
     }
 
     /// And ends, as its pump says; or with its pump.
-    pub(crate) fn over(self, done: Option<&Done>) {
+    pub(crate) fn over(self, ctx: &Context, done: Option<&Done>) {
         let cause = match done.map(|d| d.why) {
+            Some(End::StreamEnded | End::Dismissed) if ctx.is_stopping() => {
+                "the server is stopping"
+            }
             Some(End::TooSlow) => "the viewer read too slowly",
             Some(End::StreamEnded) => "the stream ended",
             Some(End::Dismissed) => "the viewer stopped",

@@ -28,6 +28,8 @@ pub enum Misbehaved {
     TlsOnRtmp,
     #[error("the bytes are not FLV")]
     NotFlv,
+    #[error("the FLV is damaged: there is no tag at byte {0}, where one should begin")]
+    FlvDamaged(u64),
     #[error("message of {len} bytes, the limit is {max}")]
     MessageTooLong { len: usize, max: usize },
     #[error("more than {0} bytes of unfinished messages over all chunk streams")]
@@ -60,6 +62,8 @@ pub enum Misbehaved {
     SlowHandshake,
     #[error("no connect, publish or play in time")]
     SlowCommand,
+    #[error("no answer to connect, publish or play in time")]
+    SlowAnswer,
     #[error("no media in time after publish was accepted")]
     NoMedia,
     #[error("publisher silent for too long")]

@@ -21,6 +21,8 @@ pub struct Demuxer {
     clock: Unwrapper,
     frames: std::collections::VecDeque<Frame>,
     tag_bytes_max: usize,
+    /// Bytes taken so far.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ impl Demuxer {
             clock: Unwrapper::default(),
             frames: std::collections::VecDeque::new(),
             tag_bytes_max,
+            taken: 0,
         }
     }
 
@@ -60,7 +63,7 @@ impl Demuxer {
                 }
                 State::Skip(left) => {
                     let n = left.min(input.len());
-                    input = input.get(n..).unwrap_or_default();
+                    self.take(&mut input, n);
                     self.state = if n == left { State::TagHeader } else { State::Skip(left - n) };
                 }
                 State::TagHeader => {
@@ -70,9 +73,8 @@ impl Demuxer {
                 }
                 State::Body(header) => {
                     let want = header.body_bytes as usize - self.body.len();
-                    let (now, later) = input.split_at(want.min(input.len()));
-                    self.body.extend_from_slice(now);
-                    input = later;
+                    let part = self.take(&mut input, want);
+                    self.body.extend_from_slice(part);
                     if self.body.len() == header.body_bytes as usize {
                         self.finish(header);
                     }
@@ -87,6 +89,11 @@ impl Demuxer {
         self.frames.pop_front()
     }
 
+    /// How many bytes have been taken.
+    pub fn position(&self) -> u64 {
+        self.taken
+    }
+
     /// Whether the bytes so far end at a tag border, so that a file may end here.
     pub fn is_at_border(&self) -> bool {
         match self.state {
@@ -97,10 +104,17 @@ impl Demuxer {
     }
 
     fn fill_head(&mut self, input: &mut &[u8], n: usize) -> bool {
-        let (now, later) = input.split_at((n - self.head.len()).min(input.len()));
-        self.head.extend_from_slice(now);
-        *input = later;
+        let part = self.take(input, n - self.head.len());
+        self.head.extend_from_slice(part);
         self.head.len() == n
+    }
+
+    /// Takes at most `n` bytes off the front of `input`.
+    fn take<'a>(&mut self, input: &mut &'a [u8], n: usize) -> &'a [u8] {
+        let (now, later) = input.split_at(n.min(input.len()));
+        *input = later;
+        self.taken += now.len() as u64;
+        now
     }
 
     /// Answers how many bytes lie between the header's nine and the first tag.
@@ -117,7 +131,10 @@ impl Demuxer {
     }
 
     fn tag_header(&mut self) -> Result<State, Error> {
-        let header = TagHeader::decode(&self.head).ok_or(Misbehaved::NotFlv)?;
+        let at = self.taken - self.head.len() as u64;
+        let is_header = TagHeader::is_plausible(&self.head);
+        let header = TagHeader::decode(&self.head).filter(|_| is_header);
+        let header = header.ok_or(Misbehaved::FlvDamaged(at))?;
         self.head.clear();
         let len = header.body_bytes as usize;
         if len > self.tag_bytes_max {
@@ -185,6 +202,11 @@ impl TagHeader {
         let (low, high) = (r.u24()?, r.u8()?);
         r.u24()?;
         Some(TagHeader { tag_type, body_bytes, timestamp: u32::from(high) << 24 | low })
+    }
+
+    /// Whether the bits that are always zero are: what is not a header mostly has others.
+    fn is_plausible(bytes: &[u8]) -> bool {
+        bytes.first().is_some_and(|b| b & 0xc0 == 0) && bytes.get(8..11) == Some(&[0; 3])
     }
 
     /// The four bytes after the body: the whole tag's length.
@@ -261,6 +283,17 @@ mod tests {
         {
             assert!(Demuxer::new(99).handle_bytes(bad).is_err());
         }
+    }
+
+    #[test]
+    fn damage_is_found_where_it_is() {
+        let mut file = file_header(true, true).to_vec();
+        write_tag(&mut file, &frame(Kind::Audio, 0, &[0xaf, 1, 7]));
+        let at = file.len() as u64;
+        file.extend_from_slice(&[0xa5; 64]);
+        let mut d = Demuxer::new(1 << 24);
+        assert_eq!(d.handle_bytes(&file), Err(Misbehaved::FlvDamaged(at).into()));
+        assert!(d.poll_frame().is_some(), "what came before is whole");
     }
 
     #[test]

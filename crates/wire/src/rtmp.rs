@@ -32,6 +32,9 @@ pub struct Limits {
     pub handshake_max: Duration,
     /// From the handshake to `connect`, and from there to `publish` or `play`. Default 10 s each.
     pub command_max: Duration,
+    /// From the beginning to the answer to a client's `play`: servers keep viewers waiting for
+    /// streams that have not begun. Default 330 s; ours waits up to 300.
+    pub answer_max: Duration,
     /// From an accepted `publish` to its first media. Default 30 s.
     pub first_media_max: Duration,
     /// Longest silence of a publisher that has sent media. Default 70 s, as the vendor's.
@@ -45,6 +48,7 @@ impl Default for Limits {
             stranger_bytes_max: 64 << 10,
             handshake_max: Duration::from_secs(5),
             command_max: Duration::from_secs(10),
+            answer_max: Duration::from_secs(330),
             first_media_max: Duration::from_secs(30),
             publisher_silence_max: Duration::from_secs(70),
         }

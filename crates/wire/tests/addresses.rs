@@ -3,7 +3,7 @@
 
 use thalweg_testkit::corpus;
 use thalweg_wire::rtmp::Address;
-use thalweg_wire::rtmp::address::BadAddress;
+use thalweg_wire::rtmp::address::{BadAddress, host_of};
 
 /// One signed URL, `rtmp://push.example.com/live/room?txSecret=ab&txTime=5C`, as everyone cuts it.
 #[test]
@@ -71,13 +71,13 @@ fn what_is_no_address() {
         ("", "room", BadAddress::NoStream),
         ("live", "flv:", BadAddress::NoStream),
         ("live", "room/flv:", BadAddress::NoStream),
-        ("live", "..", BadAddress::Character),
-        ("../etc", "passwd", BadAddress::Character),
-        ("live", "a\\b", BadAddress::Character),
-        ("live", "a b", BadAddress::Character),
-        ("live", "a%2fb", BadAddress::Character),
-        ("live", "a\0b", BadAddress::Character),
-        ("live", "<script>", BadAddress::Character),
+        ("live", "..", BadAddress::Dots),
+        ("../etc", "passwd", BadAddress::Dots),
+        ("live", "a\\b", BadAddress::Character('\\')),
+        ("live", "a b", BadAddress::Character(' ')),
+        ("live", "a%2fb", BadAddress::Character('%')),
+        ("live", "a\0b", BadAddress::Character('\0')),
+        ("live", "<script>", BadAddress::Character('<')),
         ("live", &long, BadAddress::TooLong),
     ] {
         assert_eq!(Address::from_parts("rtmp://h/x", app, name), Err(want), "{app} {name}");
@@ -99,5 +99,26 @@ fn urls_that_people_paste() {
         ("rtmp://h", BadAddress::NoPath),
     ] {
         assert_eq!(Address::from_url(url), Err(want), "{url}");
+    }
+}
+
+#[test]
+fn hosts_as_operators_write_them() {
+    for (text, want) in [
+        ("live.example.com", Some("live.example.com")),
+        ("Live.Example.COM", Some("live.example.com")),
+        ("直播.example", Some("直播.example")),
+        ("192.0.2.7", Some("192.0.2.7")),
+        ("2001:db8::1", Some("2001:db8::1")),
+        ("[2001:db8::1]", Some("2001:db8::1")),
+        ("", None),
+        ("[]", None),
+        ("[live.example.com]", None),
+        ("live.example.com:1936", None),
+        ("rtmp://live.example.com", None),
+        ("live.example.com/live", None),
+        ("ex ample", None),
+    ] {
+        assert_eq!(host_of(text).ok().as_deref(), want, "{text}");
     }
 }

@@ -1,6 +1,5 @@
 //! `thalweg check-url`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +7,7 @@ use clap::ValueEnum;
 use thalweg_access::{Action, Query, Request, Verdict, explain};
 use thalweg_wire::rtmp::Address;
 
-use crate::setup::Setup;
+use crate::setup::{self, Setup};
 use crate::show;
 
 /// Say which rule a URL breaks, in words.
@@ -30,8 +29,8 @@ enum ActionArg {
     Play,
 }
 
-pub(crate) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode> {
-    let setup = Setup::load(config)?;
+pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
+    let setup = Setup::load_existing(setup)?;
     let (address, usual) = parse(args.url.trim())?;
     let action = match args.action {
         Some(ActionArg::Push) => Action::Push,
@@ -46,12 +45,12 @@ pub(crate) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode> {
         query: Query::new(&address.query),
     };
     let findings = explain(&setup.policy, &request, show::now_unix_s());
-    show::line(format_args!(
-        "as a {}, app {}, stream {}:",
-        action.name(),
-        address.app,
-        address.stream
-    ));
+    let (name, Address { app, stream, .. }) = (action.name(), &address);
+    let hint = match (args.action, action) {
+        (None, Action::Push) => " (--as play asks about a play)",
+        _ => "",
+    };
+    show::line(format_args!("as a {name}{hint}, app {app}, stream {stream}:"));
     for finding in &findings {
         let mark = match finding.verdict {
             Verdict::Good => " ok ",

@@ -1,42 +1,44 @@
 //! `thalweg demo`
 
-use std::net::{Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
 use thalweg_access::PolicyHandle;
-use thalweg_client::source::clock::Clock;
-use thalweg_client::{Error, Publisher};
+use thalweg_server::LoadError;
+use thalweg_wire::rtmp::address::host_of;
 
+use crate::clock;
 use crate::cmds::serve::{load, run_server};
 use crate::cmds::sign::{Sheet, Wish};
-use crate::setup::Setup;
+use crate::setup::{self, Setup};
 use crate::show;
+use crate::signals::told_to_stop;
 
 /// Start a server with a running clock, and print URLs to watch and to push to.
 ///
 /// Needs nothing else: no configuration, no ffmpeg. What it prints can be opened in VLC, ffplay or
-/// OBS. Ctrl-C ends it.
+/// OBS. Its keys are those of `thalweg serve` in this folder: thalweg-data/keys.toml, made if
+/// missing. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Host in the printed URLs: set it to this machine's address to watch from another one.
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = host_of)]
     public_host: Option<String>,
-    /// Port for RTMP.
+    /// Port for RTMP, if it is not the configured one: 1935.
     #[arg(long, value_name = "PORT")]
     rtmp_port: Option<u16>,
-    /// Port for HTTP.
+    /// Port for HTTP, if it is not the configured one: 8080.
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
-    /// Port for the operator's HTTP, on 127.0.0.1.
+    /// Port for the operator's HTTP, if it is not the configured one: 8081.
     #[arg(long, value_name = "PORT")]
     operator_port: Option<u16>,
 }
 
-pub(crate) async fn run(args: Args, config: Option<&Path>) -> Result<ExitCode> {
-    let mut setup = Setup::load(config)?;
+pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
+    let mut setup = Setup::load(setup)?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);
@@ -48,20 +50,38 @@ pub(crate) async fn run(args: Args, config: Option<&Path>) -> Result<ExitCode> {
         config.public_host = host;
     }
     let policy = PolicyHandle::new(setup.policy.clone());
-    let server = load(setup.config.clone(), &policy)?;
+    let server = load(setup.config.clone(), &policy).map_err(advise)?;
     // Port 0 asks the system for any: from here on it is known which.
     setup.config.rtmp.listen = Some(server.rtmp_address()?);
     setup.config.http.listen = Some(server.http_address()?);
     setup.config.operator.listen = server.operator_address()?;
 
-    let clock = Sheet::new(&setup, &Wish::new("clock", CLOCK_VALID));
-    let yours = Sheet::new(&setup, &Wish::new("demo", YOURS_VALID));
+    let clock = Sheet::new(&setup, &Wish::new("clock", CLOCK_VALID))?;
+    let yours = Sheet::new(&setup, &Wish::new("demo", YOURS_VALID))?;
     print_welcome(&setup, &clock, &yours);
-    let own_url = clock.push_to("127.0.0.1", server.rtmp_address()?.port());
+    let own_url = clock.push_to(reachable(server.rtmp_address()?));
     let clock = tokio::spawn(run_clock(own_url));
-    run_server(server).await;
-    clock.abort();
+    run_server(server, async {
+        told_to_stop().await;
+        // Before the server, or it would complain of it.
+        clock.abort();
+    })
+    .await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how to choose another port where there is no configuration.
+fn advise(error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::PortInUse { what, port, key } => {
+            let option = format!("--{}-port", key.split('.').next().unwrap_or_default());
+            anyhow::anyhow!(
+                "port {port} for {what} is in use by another program: stop it, or choose another \
+                 port with {option}"
+            )
+        }
+        other => other.into(),
+    }
 }
 
 fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
@@ -69,9 +89,10 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
     show::line("Thalweg demo\n");
     show::line("Watch the clock (VLC: Media > Open Network Stream; or ffplay URL):");
     show::line(format_args!("  {}\n  {}\n", clock.play_rtmp, clock.play_flv));
+    show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");
     show::line(format_args!("  {}", yours.push));
-    show::line(format_args!("  (good until {})", show::moment(yours.expires_unix_s)));
+    show::line(format_args!("  (good until {})", show::moment(yours.push_until_unix_s)));
     show::line(format_args!("  ffmpeg -re -i FILE -c copy -f flv \"{}\"", yours.push));
     show::line(format_args!("  OBS: Server {}", yours.obs_server));
     show::line(format_args!("       Stream Key {}\n", yours.obs_key));
@@ -83,34 +104,25 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
     show::line("Ctrl-C ends the demo.\n");
 }
 
+/// Where this machine reaches a listener of its own.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
 /// Publishes the clock for ever, through the front door like anyone else.
 async fn run_clock(url: String) {
     loop {
-        if let Err(error) = publish_clock(&url).await {
+        if let Err(error) = clock::publish(&url, std::future::pending()).await {
             tracing::warn!(%error, "the clock stopped; it starts again");
         }
         tokio::time::sleep(CLOCK_PAUSE).await;
     }
 }
 
-/// Publishes the clock until something fails.
-pub(crate) async fn publish_clock(url: &str) -> Result<(), Error> {
-    let mut publisher = Publisher::connect(url).await?;
-    let mut clock = Clock::new(SystemTime::now());
-    loop {
-        let (frame, due) = clock.next_frame();
-        let now = SystemTime::now();
-        match due.duration_since(now) {
-            Ok(wait) => tokio::time::sleep(wait).await,
-            // The machine slept, or its clock was set: what is shown would be wrong. Begin anew.
-            Err(late) if late.duration() > CLOCK_LATE => return publisher.close().await,
-            Err(_) => {}
-        }
-        publisher.send(&frame).await?;
-    }
-}
-
 const CLOCK_VALID: Duration = Duration::from_secs(10 * 365 * 86_400);
 const YOURS_VALID: Duration = Duration::from_secs(86_400);
 const CLOCK_PAUSE: Duration = Duration::from_secs(1);
-const CLOCK_LATE: Duration = Duration::from_secs(2);

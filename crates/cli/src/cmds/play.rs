@@ -1,6 +1,7 @@
 //! `thalweg play`
 
 use std::io::IsTerminal;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use anyhow::{Context, Result, bail};
 use thalweg_client::{Error, Player};
 use thalweg_wire::flv;
 use thalweg_wire::media::{Frame, Kind};
+use thalweg_wire::time::Dts;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::cmds::serve::told_to_stop;
 use crate::progress::Progress;
 use crate::show;
+use crate::signals::told_to_stop;
 
 /// Watch a stream: into a file, onto standard output, or as a line of statistics.
 ///
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Where to write FLV: a file, or `-` for standard output. Without this nothing is kept.
     #[arg(long, short, value_name = "FILE")]
     output: Option<String>,
+    /// Write over a file that is there already.
+    #[arg(long)]
+    overwrite: bool,
     /// Stop after so long.
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
     duration: Option<Duration>,
@@ -35,86 +40,116 @@ pub(crate) struct Args {
 type Sink = Box<dyn AsyncWrite + Unpin + Send>;
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let mut player = Player::connect(&args.url).await?;
+    let mut stop = pin!(told_to_stop());
+    let mut player = tokio::select! {
+        player = connect(&args.url) => player?,
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
     let mut writer = match &args.output {
-        Some(path) => Some(Writer::new(open(path).await?)),
+        Some(path) => Some(Writer::new(open(path, args.overwrite).await?)),
         None => None,
     };
     let mut progress = Progress::start("playing", args.quiet);
-    let over = async {
-        match args.duration {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
+    let watched = tokio::select! {
+        watched = watch(&mut player, &mut writer, &mut progress) => watched,
+        () = after(args.duration) => Ok(()),
+        () = &mut stop => Ok(()),
     };
-    let (mut over, mut told) = (std::pin::pin!(over), std::pin::pin!(told_to_stop()));
-    let ended = loop {
-        let frame = tokio::select! {
-            frame = player.next_frame() => frame,
-            () = &mut over => break None,
-            () = &mut told => break None,
-        };
-        match frame {
-            Ok(frame) => {
-                progress.count(&frame);
-                if let Some(writer) = &mut writer
-                    && !writer.write(frame).await?
-                {
-                    break None;
-                }
-            }
-            Err(error @ (Error::Ended(_) | Error::Closed)) => break Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    };
+    // What came before an error is kept.
     if let Some(writer) = writer {
         writer.finish().await?;
     }
     progress.finish();
-    if let Some(error) = ended {
-        show::note(error);
+    match watched.map_err(anyhow::Error::downcast::<Error>) {
+        Ok(()) => {}
+        Err(Ok(over @ (Error::Ended(_) | Error::Closed))) => show::note(over),
+        Err(Ok(error)) => return Err(error.into()),
+        Err(Err(error)) => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(path: &str) -> Result<Sink> {
+/// Connects; says so when that takes long, because the stream has not begun.
+async fn connect(url: &str) -> Result<Player, Error> {
+    let mut connecting = pin!(Player::connect(url));
+    tokio::select! {
+        player = &mut connecting => return player,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    show::note("no answer yet: a server keeps a viewer waiting for a stream that has not begun");
+    connecting.await
+}
+
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Watches until the stream, or whoever reads what is written, ends.
+async fn watch(
+    player: &mut Player,
+    writer: &mut Option<Writer>,
+    progress: &mut Progress,
+) -> Result<()> {
+    loop {
+        let frame = player.next_frame().await?;
+        progress.count(&frame);
+        if let Some(writer) = writer
+            && !writer.write(frame).await?
+        {
+            return Ok(());
+        }
+    }
+}
+
+async fn open(path: &str, overwrite: bool) -> Result<Sink> {
     if path == "-" {
         if std::io::stdout().is_terminal() {
             bail!("a terminal cannot show FLV: pipe it somewhere, as in `| ffplay -`");
         }
         return Ok(Box::new(tokio::io::stdout()));
     }
-    let file = tokio::fs::File::create(path).await.with_context(|| path.to_owned())?;
-    Ok(Box::new(tokio::io::BufWriter::new(file)))
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).create_new(!overwrite);
+    match options.open(path).await {
+        Ok(file) => Ok(Box::new(tokio::io::BufWriter::new(file))),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            bail!("{path} is there already: give another name, or --overwrite")
+        }
+        Err(e) => Err(e).with_context(|| path.to_owned()),
+    }
 }
 
 /// Writes FLV. The file's flags say which kinds there are, so the first frames are held back until
-/// the first that is media.
+/// the first that is media; that one has time 0, whatever the time of the stream.
 struct Writer {
     sink: Sink,
     held: Vec<Frame>,
-    begun: bool,
+    zero: Option<Dts>,
 }
 
 impl Writer {
     fn new(sink: Sink) -> Writer {
-        Writer { sink, held: Vec::new(), begun: false }
+        Writer { sink, held: Vec::new(), zero: None }
     }
 
     /// Writes a frame; false when nobody reads any more.
     async fn write(&mut self, frame: Frame) -> Result<bool> {
-        if !self.begun && !frame.is_media() && self.held.len() < HELD_MAX {
+        if self.zero.is_none() && !frame.is_media() && self.held.len() < HELD_MAX {
             self.held.push(frame);
             return Ok(true);
         }
         let mut out = Vec::new();
-        if !self.begun {
-            self.begun = true;
+        if self.zero.is_none() {
             let seen = |kind| self.held.iter().chain([&frame]).any(|f| f.kind == kind);
             out.extend_from_slice(&flv::file_header(seen(Kind::Audio), seen(Kind::Video)));
         }
-        self.held.drain(..).for_each(|held| flv::write_tag(&mut out, &held));
-        flv::write_tag(&mut out, &frame);
+        let zero = *self.zero.get_or_insert(frame.dts);
+        for frame in self.held.drain(..).chain([frame]) {
+            flv::write_tag(&mut out, &Frame { dts: (frame.dts - zero).max(0), ..frame });
+        }
         match self.sink.write_all(&out).await {
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
             other => Ok(other.map(|()| true)?),
@@ -129,5 +164,7 @@ impl Writer {
     }
 }
 
+/// An answer takes no longer, but for streams that have not begun.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Headers of a stream are three; more are some other thing's.
 const HELD_MAX: usize = 16;

@@ -1,18 +1,21 @@
 //! `thalweg push`
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use thalweg_client::source::flv::{self, Reader};
 use thalweg_client::{Error, Pace, Publisher};
+use thalweg_wire::error::Misbehaved;
 use thalweg_wire::media::Frame;
 use thalweg_wire::time::Dts;
 use tokio::io::AsyncRead;
 
-use crate::cmds::demo::publish_clock;
+use crate::clock;
 use crate::progress::Progress;
 use crate::show;
+use crate::signals::told_to_stop;
 
 /// Push a stream: an FLV file, standard input, or the test clock.
 ///
@@ -42,49 +45,55 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
-    let mut tries = 0;
+    let (mut tries, mut stop) = (0, pin!(told_to_stop()));
     loop {
         let began = Instant::now();
-        let Err(error) = push(&args).await else {
+        let Err(error) = push(&args, stop.as_mut()).await else {
             return Ok(ExitCode::SUCCESS);
         };
         let may_pass = error.downcast_ref::<Error>().is_some_and(Error::may_pass);
         // A connection that held for a while has earned its tries again.
         tries = if began.elapsed() > STEADY { 0 } else { tries };
-        if !may_pass || tries == args.retries || args.source == "-" {
+        if !may_pass || tries == args.retries || args.source == STDIN {
             return Err(error);
         }
         tries += 1;
         show::note(format_args!("{error:#}; trying again ({tries} of {})", args.retries));
-        tokio::time::sleep(args.retry_wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(args.retry_wait) => {}
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+        }
     }
 }
 
-async fn push(args: &Args) -> Result<()> {
-    match args.source.as_str() {
-        "clock" => {
-            show::note("pushing the test clock; Ctrl-C ends it");
-            Ok(publish_clock(&args.url).await?)
-        }
-        "-" => {
-            let mut sender = Sender::connect(args, false).await?;
-            sender.send_all(Reader::new(tokio::io::stdin())).await.context("standard input")?;
-            sender.close().await
-        }
-        path => {
-            // Opened first: a wrong name should not begin a stream.
-            let mut file = tokio::fs::File::open(path).await.with_context(|| path.to_owned())?;
-            let mut sender = Sender::connect(args, !args.no_pace).await?;
-            loop {
-                sender.send_all(Reader::new(file)).await.with_context(|| path.to_owned())?;
-                if !args.repeat {
-                    return sender.close().await;
-                }
-                sender.continue_time();
-                file = tokio::fs::File::open(path).await.with_context(|| path.to_owned())?;
-            }
-        }
+/// Pushes until the source ends, or until told to stop: either way the server hears of it.
+async fn push(args: &Args, stop: impl Future<Output = ()>) -> Result<()> {
+    if args.source == "clock" {
+        show::note("pushing the test clock; Ctrl-C ends it");
+        return Ok(clock::publish(&args.url, stop).await?);
     }
+    // Opened first: a wrong name should not begin a stream.
+    let input = open(&args.source).await?;
+    let mut sender = Sender::connect(args).await?;
+    let sent = tokio::select! {
+        sent = sender.send_all(args, input) => sent,
+        () = stop => Ok(()),
+    };
+    match sent {
+        // The connection is no more.
+        Err(error) if error.downcast_ref::<Error>().is_some() => Err(error),
+        // What came before a fault in the source has been sent, and is a stream.
+        sent => sender.close().await.and(sent),
+    }
+}
+
+type Input = Box<dyn AsyncRead + Unpin>;
+
+async fn open(source: &str) -> Result<Input> {
+    if source == STDIN {
+        return Ok(Box::new(tokio::io::stdin()));
+    }
+    Ok(Box::new(tokio::fs::File::open(source).await.with_context(|| source.to_owned())?))
 }
 
 struct Sender {
@@ -97,23 +106,32 @@ struct Sender {
 }
 
 impl Sender {
-    async fn connect(args: &Args, paced: bool) -> Result<Sender> {
+    async fn connect(args: &Args) -> Result<Sender> {
         let publisher = Publisher::connect(&args.url).await?;
         let progress = Progress::start("pushing", args.quiet);
+        let paced = args.source != STDIN && !args.no_pace;
         Ok(Sender { publisher, pace: paced.then(Pace::new), progress, offset: 0, latest: 0 })
     }
 
-    async fn send_all<R: AsyncRead + Unpin>(&mut self, mut reader: Reader<R>) -> Result<()> {
+    /// Sends the source once, or again and again.
+    async fn send_all(&mut self, args: &Args, mut input: Input) -> Result<()> {
+        loop {
+            self.send_once(args, Reader::new(input)).await?;
+            if !args.repeat || args.source == STDIN {
+                return Ok(());
+            }
+            // The next frames follow on the last.
+            self.offset = self.latest + FRAME_MS;
+            input = open(&args.source).await?;
+        }
+    }
+
+    async fn send_once(&mut self, args: &Args, mut reader: Reader<Input>) -> Result<()> {
         loop {
             match reader.next_frame().await {
                 Ok(Some(frame)) => self.send(frame).await?,
                 Ok(None) => return Ok(()),
-                // What came before the cut is sent; the rest never was.
-                Err(error @ flv::Error::Cut) => {
-                    show::note(error);
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(explain(&args.source, &error)),
             }
         }
     }
@@ -134,17 +152,26 @@ impl Sender {
         Ok(())
     }
 
-    /// The next frames follow on the last.
-    fn continue_time(&mut self) {
-        self.offset = self.latest + FRAME_MS;
-    }
-
     async fn close(self) -> Result<()> {
         self.progress.finish();
         Ok(self.publisher.close().await?)
     }
 }
 
+/// What is wrong with a source, and what may help.
+fn explain(source: &str, error: &flv::Error) -> anyhow::Error {
+    let name = if source == STDIN { "standard input" } else { source };
+    match error {
+        flv::Error::Bad(Misbehaved::NotFlv) if source != STDIN => anyhow::anyhow!(
+            "{name}: {error}; ffmpeg makes FLV of most files: \
+             ffmpeg -re -i FILE -c copy -f flv - | thalweg push URL -"
+        ),
+        _ => anyhow::anyhow!("{name}: {error}"),
+    }
+}
+
+/// A source's name for standard input.
+const STDIN: &str = "-";
 const STEADY: Duration = Duration::from_secs(30);
 /// Between the end of a file and its beginning.
 const FRAME_MS: Dts = 40;

@@ -1,17 +1,19 @@
 //! `thalweg sign`
 
-use std::path::Path;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde_json::json;
-use thalweg_access::{Account, Action, Domain, Expiry, Scheme, SignedQuery};
-use thalweg_wire::rtmp::Address;
-use thalweg_wire::rtmp::address::name_of;
+use thalweg_access::{
+    Account, Action, Domain, Expiry, Query, Request, Scheme, SignedQuery, decide,
+};
+use thalweg_wire::rtmp::address::{host_of, name_of};
+use thalweg_wire::rtmp::{self, Address};
 
-use crate::setup::Setup;
+use crate::setup::{self, Setup};
 use crate::show;
 
 /// Make the URLs of a stream: one to push to, and those to watch it.
@@ -28,9 +30,12 @@ pub(crate) struct Args {
     /// How long the URLs are good: 90m, 12h, 7d.
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration, value_name = "TIME")]
     expires: Duration,
-    /// Host in the URLs, if it is not the configured one.
-    #[arg(long)]
+    /// Host in the URLs. Without this: the account's own, else the configured one.
+    #[arg(long, value_parser = host_of)]
     host: Option<String>,
+    /// Number of the account that signs. Without this: the one that the host belongs to.
+    #[arg(long, value_name = "BIZID", conflicts_with = "host")]
+    account: Option<String>,
     /// Hash of the signature. The vendor's back ends make md5.
     #[arg(long, default_value = "md5")]
     scheme: SchemeArg,
@@ -48,22 +53,26 @@ enum SchemeArg {
     Sha256,
 }
 
-pub(crate) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode> {
-    let mut setup = Setup::load(config)?;
-    if let Some(host) = &args.host {
-        setup.config.public_host.clone_from(host);
+pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
+    check_name(&args.app, &args.stream)?;
+    if args.expires < Duration::from_secs(1) {
+        bail!("--expires: the URLs would be over before anyone could use them; the least is 1s");
     }
-    let segments: Vec<&str> = args.app.split('/').chain([args.stream.as_str()]).collect();
-    if let Err(error) = name_of(&segments) {
-        bail!("{}/{}: {error}", args.app, args.stream);
+    let setup = Setup::load(setup)?;
+    if setup.keys.has_made() {
+        let path = setup.keys.path().display();
+        show::note(format_args!(
+            "made new keys in {path}: a server with other keys will refuse these URLs"
+        ));
     }
     let scheme = match args.scheme {
         SchemeArg::Md5 => Scheme::Md5,
         SchemeArg::Sha256 => Scheme::Sha256,
     };
-    let (app, sign_play) = (args.app.clone(), args.sign_play);
-    let wish = Wish { app, scheme, sign_play, ..Wish::new(&args.stream, args.expires) };
-    let sheet = Sheet::new(&setup, &wish);
+    let (app, host, account) = (args.app.clone(), args.host.clone(), args.account.clone());
+    let usual = Wish::new(&args.stream, args.expires);
+    let wish = Wish { app, host, account, scheme, sign_play: args.sign_play, ..usual };
+    let sheet = Sheet::new(&setup, &wish)?;
     if args.json {
         show::line(sheet.to_json());
     } else {
@@ -72,20 +81,40 @@ pub(crate) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn check_name(app: &str, stream: &str) -> Result<()> {
+    let in_app: Vec<&str> = app.split('/').filter(|s| !s.is_empty()).collect();
+    if in_app.is_empty() {
+        bail!("--app: an app has a name, such as live");
+    }
+    if let Some((path, name)) = stream.rsplit_once('/') {
+        bail!("a stream name has no slash: `thalweg sign {name} --app {path}`");
+    }
+    name_of(&[&in_app[..], &[stream]].concat()).map(|_| ()).map_err(Into::into)
+}
+
 /// What URLs are wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) stream: String,
     pub(crate) app: String,
     pub(crate) expires_in: Duration,
+    pub(crate) host: Option<String>,
+    pub(crate) account: Option<String>,
     pub(crate) scheme: Scheme,
     pub(crate) sign_play: bool,
 }
 
 impl Wish {
     pub(crate) fn new(stream: &str, expires_in: Duration) -> Wish {
-        let (stream, app) = (stream.to_owned(), "live".to_owned());
-        Wish { stream, app, expires_in, scheme: Scheme::Md5, sign_play: false }
+        Wish {
+            stream: stream.to_owned(),
+            app: "live".to_owned(),
+            expires_in,
+            host: None,
+            account: None,
+            scheme: Scheme::Md5,
+            sign_play: false,
+        }
     }
 }
 
@@ -97,67 +126,59 @@ pub(crate) struct Sheet {
     pub(crate) obs_key: String,
     pub(crate) play_rtmp: String,
     pub(crate) play_flv: String,
-    pub(crate) expires_unix_s: u64,
+    /// `txTime` of the signatures.
+    expires_unix_s: u64,
+    /// When the push URL is refused; that is later where there are seconds of validity.
+    pub(crate) push_until_unix_s: u64,
+    /// The same of the play URLs, if they are signed.
+    play_until_unix_s: Option<u64>,
     push_address: Address,
-    play_is_signed: bool,
 }
 
 impl Sheet {
     /// Makes the URLs that a server with this setup accepts.
-    pub(crate) fn new(setup: &Setup, wish: &Wish) -> Sheet {
-        let (config, host) = (&setup.config, &setup.config.public_host);
-        let expires_unix_s = show::now_unix_s().saturating_add(wish.expires_in.as_secs());
-        let account = setup.policy.account_of(host);
-        let push_query = signature(account, Action::Push, host, wish, expires_unix_s);
-        let play_query = signature(account, Action::Play, host, wish, expires_unix_s);
-        let address = |query: Option<String>| Address {
-            host: host.clone(),
-            port: config.public_rtmp_port(),
-            app: wish.app.clone(),
-            stream: wish.stream.clone(),
-            query: query.unwrap_or_default(),
-        };
-        let push_address = address(push_query);
-        let play_address = address(play_query.clone());
-        let http = Address { port: config.public_http_port(), ..play_address.clone() };
-        let authority = match http.port {
-            80 => Address { port: thalweg_wire::rtmp::PORT, ..http.clone() }.authority(),
-            port => format!(
-                "{}:{port}",
-                Address { port: thalweg_wire::rtmp::PORT, ..http.clone() }.authority()
-            ),
-        };
-        let suffix = play_query.as_ref().map_or_else(String::new, |q| format!("?{q}"));
-        Sheet {
-            push: url(&push_address),
-            obs_server: push_address.tc_url(),
-            obs_key: push_address.name_and_query(),
-            play_rtmp: url(&play_address),
-            play_flv: format!("http://{authority}/{}/{}.flv{suffix}", wish.app, wish.stream),
+    ///
+    /// # Errors
+    /// When it would not.
+    pub(crate) fn new(setup: &Setup, wish: &Wish) -> Result<Sheet> {
+        let account = wish.account_of(setup)?;
+        let now = show::now_unix_s();
+        let expires_unix_s = now.saturating_add(wish.expires_in.as_secs());
+        let sign = |action| Signed::new(setup, account, action, wish, expires_unix_s);
+        let (push, play) = (sign(Action::Push)?, sign(Action::Play)?);
+        let http = Address { port: setup.config.public_http_port(), ..play.address.clone() };
+        Ok(Sheet {
+            push: url(&push.address),
+            obs_server: push.address.tc_url(),
+            obs_key: push.address.name_and_query(),
+            play_rtmp: url(&play.address),
+            play_flv: flv_url(&http),
             expires_unix_s,
-            push_address,
-            play_is_signed: play_query.is_some(),
-        }
+            push_until_unix_s: push.until_unix_s.unwrap_or(expires_unix_s),
+            play_until_unix_s: play.until_unix_s,
+            push_address: push.address,
+        })
     }
 
-    /// The push URL, with another host and port.
-    pub(crate) fn push_to(&self, host: &str, port: u16) -> String {
+    /// The push URL, to a server's address instead of its name.
+    pub(crate) fn push_to(&self, server: SocketAddr) -> String {
         // The host it was signed for decides whose key is asked.
         let vhost = &self.push_address.host;
         let query = format!("{}&vhost={vhost}", self.push_address.query);
-        url(&Address { host: host.to_owned(), port, query, ..self.push_address.clone() })
+        let (host, port) = (server.ip().to_string(), server.port());
+        url(&Address { host, port, query, ..self.push_address.clone() })
     }
 
     fn print(&self) {
-        let until = show::moment(self.expires_unix_s);
+        let until = |unix_s| format!("       good until {}", show::moment(unix_s));
         show::line(format_args!("push   {}", self.push));
-        show::line(format_args!("       good until {until}"));
+        show::line(until(self.push_until_unix_s));
         show::line(format_args!("OBS    Server      {}", self.obs_server));
         show::line(format_args!("       Stream Key  {}", self.obs_key));
         show::line(format_args!("play   {}", self.play_rtmp));
         show::line(format_args!("       {}", self.play_flv));
-        if self.play_is_signed {
-            show::line(format_args!("       good until {until}"));
+        if let Some(unix_s) = self.play_until_unix_s {
+            show::line(until(unix_s));
         }
     }
 
@@ -166,9 +187,75 @@ impl Sheet {
             "push": self.push,
             "obs": { "server": self.obs_server, "stream_key": self.obs_key },
             "play": { "rtmp": self.play_rtmp, "http_flv": self.play_flv },
-            "play_is_signed": self.play_is_signed,
+            "play_is_signed": self.play_until_unix_s.is_some(),
             "expires_unix_s": self.expires_unix_s,
         })
+    }
+}
+
+impl Wish {
+    /// The account that signs.
+    fn account_of<'a>(&self, setup: &'a Setup) -> Result<&'a Account> {
+        match (&self.host, &self.account) {
+            (Some(host), _) => Ok(setup.policy.account_of(host)),
+            (None, None) => Ok(setup.policy.account_of(&setup.config.public_host)),
+            (None, Some(bizid)) => setup
+                .policy
+                .account(bizid)
+                .with_context(|| format!("the configuration has no account {bizid}")),
+        }
+    }
+}
+
+/// An address that a server with this setup accepts.
+struct Signed {
+    address: Address,
+    /// When it is refused, if it is signed.
+    until_unix_s: Option<u64>,
+}
+
+impl Signed {
+    fn new(
+        setup: &Setup,
+        account: &Account,
+        action: Action,
+        wish: &Wish,
+        expires_unix_s: u64,
+    ) -> Result<Signed> {
+        let own = setup.policy.host_for(account, action, &setup.config.public_host);
+        let Some(host) = wish.host.as_deref().or(own) else {
+            let (name, bizid) = (action.name(), &account.bizid);
+            bail!("no URL can mean account {bizid}: give it a {name} domain with a host");
+        };
+        let domain = account.signing_domain(action, host);
+        let is_wanted = |d: &&Domain| d.auth || action == Action::Push || wish.sign_play;
+        let domain = domain.filter(is_wanted);
+        let expiry = Expiry { unix_s: expires_unix_s };
+        let sign = |d: &Domain| SignedQuery::new(&d.keys.main, wish.scheme, &wish.stream, expiry);
+        let signed = Signed {
+            address: Address {
+                host: host.to_owned(),
+                port: setup.config.public_rtmp_port(),
+                app: wish.app.clone(),
+                stream: wish.stream.clone(),
+                query: domain.map(sign).map(|q| q.text).unwrap_or_default(),
+            },
+            until_unix_s: domain.map(|d| expires_unix_s.saturating_add(d.validity_s)),
+        };
+        signed.check(setup, action)?;
+        Ok(signed)
+    }
+
+    fn check(&self, setup: &Setup, action: Action) -> Result<()> {
+        let Address { host, app, stream, query, .. } = &self.address;
+        let query = Query::new(query);
+        let request = Request { action, host, app, stream, query };
+        match decide(&setup.policy, &request, show::now_unix_s()) {
+            Ok(_) => Ok(()),
+            Err(reason) => {
+                bail!("a {} of {app}/{stream} would be refused: {reason}", action.name())
+            }
+        }
     }
 }
 
@@ -176,16 +263,11 @@ fn url(address: &Address) -> String {
     format!("{}/{}", address.tc_url(), address.name_and_query())
 }
 
-/// The signed query for an action, if it is asked for there.
-fn signature(
-    account: &Account,
-    action: Action,
-    host: &str,
-    wish: &Wish,
-    expires_unix_s: u64,
-) -> Option<String> {
-    let domain: &Domain = account.signing_domain(action, host)?;
-    let wanted = domain.auth || action == Action::Push || wish.sign_play;
-    let expiry = Expiry { unix_s: expires_unix_s };
-    wanted.then(|| SignedQuery::new(&domain.keys.main, wish.scheme, &wish.stream, expiry).text)
+fn flv_url(address: &Address) -> String {
+    let Address { app, stream, query, port, .. } = address;
+    // Without its port, which has another default here.
+    let host = Address { port: rtmp::PORT, ..address.clone() }.authority();
+    let port = if *port == 80 { String::new() } else { format!(":{port}") };
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    format!("http://{host}{port}/{app}/{stream}.flv{query}")
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use thalweg_wire::error::Misbehaved;
 use thalweg_wire::flv::Demuxer;
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -21,12 +22,27 @@ pub enum Error {
     /// It cannot be read.
     #[error("cannot read it: {0}")]
     Io(#[from] io::Error),
-    /// It is not FLV.
+    /// It is empty.
+    #[error("there is nothing in it")]
+    Empty,
+    /// It is something else, or damaged.
     #[error("{0}")]
-    NotFlv(#[from] thalweg_wire::Error),
+    Bad(Misbehaved),
     /// It ends in the middle of a tag, as a file does that is still being written.
-    #[error("it ends in the middle of a tag")]
-    Cut,
+    #[error("it ends in the middle of a tag, after {0} bytes")]
+    Cut(u64),
+}
+
+impl From<thalweg_wire::Error> for Error {
+    fn from(e: thalweg_wire::Error) -> Self {
+        match e {
+            thalweg_wire::Error::Misbehaved(why) => Error::Bad(why),
+            // The demuxer has no others.
+            thalweg_wire::Error::Unsupported(_) | thalweg_wire::Error::Misused(_) => {
+                Error::Bad(Misbehaved::NotFlv)
+            }
+        }
+    }
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -50,7 +66,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }
             match self.input.read(&mut self.buffer).await? {
                 0 if self.demuxer.is_at_border() => self.ended = true,
-                0 => return Err(Error::Cut),
+                0 if self.demuxer.position() == 0 => return Err(Error::Empty),
+                0 => return Err(Error::Cut(self.demuxer.position())),
                 n => self.demuxer.handle_bytes(&self.buffer[..n])?,
             }
         }

@@ -35,8 +35,10 @@ pub enum BadAddress {
     NoStream,
     #[error("the app or stream name is longer than {NAME_BYTES_MAX} bytes")]
     TooLong,
-    #[error("the app or stream name has a character that names may not have")]
-    Character,
+    #[error("{0:?} cannot stand in an app or stream name: letters, digits and {NAME_SIGNS} can")]
+    Character(char),
+    #[error("'.' and '..' are no app or stream names")]
+    Dots,
     #[error("the URL should begin with {0}")]
     Scheme(&'static str),
     #[error("the URL's host or port cannot be read")]
@@ -142,18 +144,42 @@ pub fn name_of(segments: &[&str]) -> Result<(String, String), BadAddress> {
 
 /// Whether a path segment may be (part of) a name.
 ///
-/// Letters and digits of any script and the signs `- _ . ~ @ : + = , !  $ * ( )`. No name is ever
-/// made into a path or a command; still, `.` and `..` are refused.
+/// Letters and digits of any script, and a few signs. No name is ever made into a path or a
+/// command; still, `.` and `..` are refused.
 fn check_segment(segment: &str) -> Result<(), BadAddress> {
     if segment.len() > NAME_BYTES_MAX {
         return Err(BadAddress::TooLong);
     }
-    let fit = |c: char| c.is_alphanumeric() || "-_.~@:+=,!$*()".contains(c);
-    if segment == "." || segment == ".." || !segment.chars().all(fit) {
-        return Err(BadAddress::Character);
+    if segment == "." || segment == ".." {
+        return Err(BadAddress::Dots);
     }
-    Ok(())
+    let fit = |c: &char| c.is_alphanumeric() || NAME_SIGNS.contains(*c);
+    match segment.chars().find(|c| !fit(c)) {
+        Some(c) => Err(BadAddress::Character(c)),
+        None => Ok(()),
+    }
 }
+
+/// Reads a host as an operator writes it: a name or an address, brackets or not. Answers it as
+/// [`Address::host`] has it: in lower case, without brackets.
+///
+/// # Errors
+/// [`BadHost`], which quotes it.
+pub fn host_of(text: &str) -> Result<String, BadHost> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    let is_v6 = bare.parse::<std::net::Ipv6Addr>().is_ok();
+    let fit = |c: char| c.is_alphanumeric() || "-._".contains(c);
+    let is_name = bare == text && bare.chars().all(fit);
+    if bare.is_empty() || bare.len() > HOST_BYTES_MAX || !(is_v6 || is_name) {
+        return Err(BadHost(text.chars().take(HOST_BYTES_MAX).collect()));
+    }
+    Ok(bare.to_lowercase())
+}
+
+/// What was given is no host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no host: a name or an IP address, without scheme, port or path")]
+pub struct BadHost(String);
 
 /// Splits at the first `?`. Later ones, which some clients write for `&`, become `&`.
 fn split_query(text: &str) -> (&str, &str) {
@@ -200,5 +226,9 @@ fn split_host(authority: &str) -> Option<(&str, u16)> {
     Some((host, port))
 }
 
+/// What names may have besides letters and digits.
+const NAME_SIGNS: &str = "-_.~@:+=,!$*()";
+/// Longest name in the DNS.
+const HOST_BYTES_MAX: usize = 253;
 /// Longest app, and longest stream name, in bytes. The vendor's own ids stay under 100.
 pub const NAME_BYTES_MAX: usize = 256;

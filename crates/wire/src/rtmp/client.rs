@@ -29,8 +29,10 @@ pub struct Session {
     stream_id: u32,
     clock: Unwrapper,
     events: VecDeque<Event>,
-    /// Everything up to the first answer to `publish` or `play` shares one deadline.
+    /// Everything up to the first answer to `publish` shares one deadline; the answer to `play` has
+    /// another.
     deadline: Option<Instant>,
+    play_deadline: Instant,
 }
 
 /// What the connection is for.
@@ -100,6 +102,7 @@ impl Session {
             clock: Unwrapper::default(),
             events: VecDeque::new(),
             deadline: Some(now + limits.handshake_max + 2 * limits.command_max),
+            play_deadline: now + limits.answer_max,
         }
     }
 
@@ -143,7 +146,7 @@ impl Session {
         }
         Err(match self.phase {
             Phase::Handshake(_) => Misbehaved::SlowHandshake,
-            _ => Misbehaved::SlowCommand,
+            _ => Misbehaved::SlowAnswer,
         }
         .into())
     }
@@ -292,6 +295,7 @@ impl Session {
                 self.link.command(self.stream_id, &command);
                 let buffer = UserControl::SetBufferLength(self.stream_id, PLAY_BUFFER_MS);
                 self.link.control(Control::User(buffer));
+                self.deadline = Some(self.play_deadline);
             }
         }
         self.phase = Phase::Asking;

@@ -1,0 +1,141 @@
+//! The listeners, bound: what is wrong with a port is known before anything is served.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use thalweg_wire::rtmp;
+use tokio::net::TcpListener;
+
+use crate::config::{Config, HTTP_PORT, Listen};
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A port is taken.
+    #[error(
+        "port {port} for {what} is in use by another program: stop it, or set {key} in the \
+         configuration"
+    )]
+    PortInUse {
+        /// What it was for.
+        what: &'static str,
+        /// Which port.
+        port: u16,
+        /// Where another one can be set.
+        key: &'static str,
+    },
+    /// Two listeners of ours want one port.
+    #[error(
+        "port {port} is wanted twice, by {one} and by {other}: set another one for one of them"
+    )]
+    PortTwice {
+        /// Which port.
+        port: u16,
+        /// Key of the one.
+        one: &'static str,
+        /// Key of the other.
+        other: &'static str,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {what} ({key}): {error}")]
+    Listen {
+        /// What it was for.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Where another one can be set.
+        key: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Everything that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) rtmp: TcpListener,
+    pub(crate) http: TcpListener,
+    pub(crate) operator: TcpListener,
+}
+
+impl Listeners {
+    pub(crate) fn bind(config: &Config) -> Result<Listeners, LoadError> {
+        let wants = [
+            Want { what: "RTMP", key: "rtmp.listen", at: public(&config.rtmp, rtmp::PORT) },
+            Want { what: "HTTP", key: "http.listen", at: public(&config.http, HTTP_PORT) },
+            Want {
+                what: "the operator's HTTP",
+                key: "operator.listen",
+                at: config.operator.listen,
+            },
+        ];
+        for (n, one) in wants.iter().enumerate() {
+            if let Some(other) = wants.iter().skip(n + 1).find(|other| other.meets(one)) {
+                let (port, one, other) = (one.at.port(), one.key, other.key);
+                return Err(LoadError::PortTwice { port, one, other });
+            }
+        }
+        let [rtmp, http, operator] = wants.map(Want::bind);
+        Ok(Listeners { rtmp: rtmp?, http: http?, operator: operator? })
+    }
+
+    /// Says where they are: for port 0 the system has chosen by now.
+    pub(crate) fn log(&self) {
+        let [rtmp, http, operator] = [&self.rtmp, &self.http, &self.operator]
+            .map(|l| l.local_addr().map_or_else(|e| e.to_string(), |at| at.to_string()));
+        tracing::info!(rtmp, http, operator, "listening");
+    }
+}
+
+fn public(listen: &Listen, port: u16) -> SocketAddr {
+    listen.listen.unwrap_or(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port))
+}
+
+struct Want {
+    what: &'static str,
+    key: &'static str,
+    at: SocketAddr,
+}
+
+impl Want {
+    /// Whether both cannot be had: one port, and one address that is or includes the other.
+    fn meets(&self, other: &Want) -> bool {
+        let (a, b) = (self.at.ip(), other.at.ip());
+        let one_address = a == b || a.is_unspecified() || b.is_unspecified();
+        self.at.port() == other.at.port() && self.at.port() != 0 && one_address
+    }
+
+    fn bind(self) -> Result<TcpListener, LoadError> {
+        let Want { what, key, at: address } = self;
+        let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        let bound = match bind_socket(address) {
+            // A machine without IPv6 still has every IPv4 address.
+            Err(e) if any_v6 && e.kind() != io::ErrorKind::AddrInUse => {
+                bind_socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
+            }
+            bound => bound,
+        };
+        bound.map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => LoadError::PortInUse { what, port: address.port(), key },
+            _ => LoadError::Listen { what, address, key, error },
+        })
+    }
+}
+
+/// A listener that takes IPv4 as well when it is on every IPv6 address, whatever the system's
+/// default: `localhost` is either.
+fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Connections that may wait to be accepted: a join storm of a few thousand in one instant.
+const BACKLOG: i32 = 4096;
