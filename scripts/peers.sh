@@ -12,6 +12,8 @@ packages="ffmpeg curl rtmpdump nginx-light libnginx-mod-rtmp gstreamer1.0-tools
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 current=target/peers/ffmpeg-current
+# The version is fixed, so that a test that fails here fails everywhere.
+current_package=imageio-ffmpeg==0.8.1
 
 has_ffmpeg() { command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; }
 has_curl() { command -v curl >/dev/null; }
@@ -37,8 +39,8 @@ fi
 
 # A current ffmpeg is in a Python package; only the program is taken out of it.
 if ! has_ffmpeg_current && command -v python3 >/dev/null; then
-    echo "fetching a current ffmpeg (PyPI: imageio-ffmpeg)"
-    python3 -m pip download -q --disable-pip-version-check --no-deps -d target/peers imageio-ffmpeg \
+    echo "fetching a current ffmpeg (PyPI: $current_package)"
+    python3 -m pip download -q --disable-pip-version-check --no-deps -d target/peers "$current_package" \
         >target/peers/pip.log 2>&1 || echo "that failed: see target/peers/pip.log"
     python3 - "$current" <<'END' || true
 import glob, os, sys, zipfile
@@ -66,7 +68,7 @@ peer() {
 }
 echo "foreign peers:"
 peer ffmpeg "apt-get install ffmpeg" 'first ffmpeg -version'
-peer ffmpeg_current "pip download imageio-ffmpeg, its binary as $current" 'first $current -version'
+peer ffmpeg_current "pip download $current_package, its binary as $current" 'first $current -version'
 peer gstreamer "apt-get install gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad,ugly} gstreamer1.0-libav" \
     'first gst-launch-1.0 --version'
 peer rtmpdump "apt-get install rtmpdump" 'rtmpdump -h 2>&1 | grep -m1 -o "RTMPDump v[^ ]*"'

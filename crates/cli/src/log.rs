@@ -23,7 +23,7 @@ pub(crate) struct Args {
         help_heading = "For every command"
     )]
     log: LevelFilter,
-    /// How it is written.
+    /// How the log is written: text for people, or json, an object a line, for programs.
     #[arg(
         long,
         global = true,

@@ -58,6 +58,8 @@ pub(crate) fn rate(bits_per_s: f64) -> String {
     }
 }
 
+const YEAR_9999: u64 = 253_370_764_800;
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
@@ -70,5 +72,3 @@ mod tests {
         assert_eq!(super::chain(&error), "x: cannot read x: Is a directory");
     }
 }
-
-const YEAR_9999: u64 = 253_370_764_800;

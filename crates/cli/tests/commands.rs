@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
+use thalweg_wire::media::{Frame, Kind};
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -69,7 +70,9 @@ fn the_demo_prints_urls_that_work() {
         let mut play = thalweg();
         play.args(["play", "--duration", "1s", &yours]);
         let output = run_within(&mut play, Duration::from_secs(20));
-        assert!(err(&output).contains("pictures"), "{}", err(&output));
+        let words = err(&output);
+        let count = words.split(" pictures").next().and_then(|s| s.rsplit(' ').next());
+        assert!(count.and_then(|n| n.parse::<u64>().ok()) > Some(10), "{words}");
     });
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(folder.path().join("thalweg-data/keys.toml")).unwrap().permissions(),
@@ -169,7 +172,7 @@ fn sign_and_check_url_agree() {
     assert!(check(json["push"].as_str().unwrap()).status.success());
     assert_eq!(json["play_is_signed"], true);
     let bad = server.run(&["sign", "a b"]);
-    assert!(!bad.status.success() && err(&bad).contains("character"), "{}", err(&bad));
+    assert!(!bad.status.success() && err(&bad).contains("' ' cannot stand in"), "{}", err(&bad));
 }
 
 #[test]
@@ -269,4 +272,102 @@ fn logs_have_no_secrets() {
     let _ = child.wait();
     assert!(log.contains("refused"), "{log}");
     assert!(!log.contains(secret) && !log.contains("hush"), "{log}");
+}
+
+#[test]
+fn a_demo_whose_port_is_taken_says_which_option_to_use() {
+    let folder = Folder::new("busy-demo");
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut demo = thalweg();
+    demo.args(["demo", "--rtmp-port", "0", "--operator-port", "0", "--http-port", &port])
+        .current_dir(folder.path());
+    let output = run_within(&mut demo, Duration::from_secs(10));
+    assert!(!output.status.success());
+    let words = format!("port {port} for HTTP is in use");
+    let err = err(&output);
+    assert!(err.contains(&words) && err.contains("--http-port"), "{err}");
+}
+
+#[test]
+fn check_url_makes_no_keys_and_says_where_they_are_missing() {
+    let folder = Folder::new("keyless");
+    let mut check = thalweg();
+    check.args(["check-url", "rtmp://127.0.0.1/live/room"]).current_dir(folder.path());
+    let output = run_within(&mut check, Duration::from_secs(10));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("keys.toml"), "{}", err(&output));
+    assert!(!folder.path().join("thalweg-data").exists(), "whoever asks makes no keys");
+}
+
+#[test]
+fn sign_makes_no_url_that_its_server_refuses() {
+    // Both accounts have a domain of their own, but there is a host that only the second knows.
+    let accounts = "[[account]]\nbizid = \"1\"\n\
+                    [[account]]\nbizid = \"2\"\n\
+                    [[account.domain]]\naction = \"push\"\nhost = \"push.two.example\"\n\
+                    [[account.domain]]\naction = \"play\"\nhost = \"play.two.example\"";
+    let server = Server::with("accounts", accounts);
+    let second = out(&server.run(&["sign", "room", "--account", "2"]));
+    assert!(second.contains("rtmp://push.two.example"), "{second}");
+    assert!(second.contains("rtmp://play.two.example"), "{second}");
+    let push = second.lines().next().unwrap().split_whitespace().last().unwrap();
+    assert!(server.run(&["check-url", push]).status.success());
+    let nobody = server.run(&["sign", "room", "--account", "3"]);
+    assert!(!nobody.status.success() && err(&nobody).contains('3'), "{}", err(&nobody));
+    let reserved = server.run(&["sign", "room", "--app", "api"]);
+    assert!(!reserved.status.success() && err(&reserved).contains("api"), "{}", err(&reserved));
+}
+
+#[test]
+fn what_is_no_good_flv_is_said_after_what_was_good_has_been_sent() {
+    let server = Server::start("damaged");
+    let _clock = server.push_clock("clock");
+    let file = server.folder.file("good.flv");
+    let mut play = thalweg();
+    play.args(["play", "--quiet", "-o", &file, "--duration", "2s", &server.urls("clock").flv]);
+    assert!(run_within(&mut play, Duration::from_secs(20)).status.success());
+    let good = std::fs::read(&file).unwrap();
+    let mut damaged = good.clone();
+    damaged.splice(good.len() / 2.., [0xff; 1000]);
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "there is nothing in it"),
+        (b"\0\0\0\x18ftypmp42 and so on", "ffmpeg"),
+        (&good[..good.len() - 7], "in the middle of a tag"),
+        (&damaged, "damaged"),
+    ];
+    for (bytes, words) in cases {
+        let file = server.folder.file("input.flv");
+        std::fs::write(&file, bytes).unwrap();
+        let url = server.urls("copy").push;
+        let output = run_within(
+            thalweg().args(["push", "--quiet", "--retries", "0", &url, &file]),
+            Duration::from_secs(20),
+        );
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(err(&output).contains(words), "{words}: {}", err(&output));
+    }
+}
+
+#[test]
+fn the_log_has_the_vendors_number_of_a_pushs_end() {
+    let server = Server::with("errcode", "limits.message_bytes_max = 65536");
+    let file = server.folder.file("long.flv");
+    let frame = |n: usize| {
+        let body = [&[0x17, 1, 0, 0, 0][..], &vec![7; n]].concat();
+        Frame::new(Kind::Video, 0, body.into())
+    };
+    let mut flv = thalweg_wire::flv::file_header(false, true).to_vec();
+    for n in [1000, 100_000] {
+        thalweg_wire::flv::write_tag(&mut flv, &frame(n));
+        std::fs::write(&file, &flv).unwrap();
+        let url = server.urls("room").push;
+        run_within(
+            thalweg().args(["push", "--quiet", "--retries", "0", &url, &file]),
+            Duration::from_secs(20),
+        );
+        let end = server.wait_for(|line| line["message"] == "publish ends");
+        let want = if n > 65_536 { 7 } else { 1 };
+        assert_eq!(end["errcode"], want, "{end}");
+    }
 }

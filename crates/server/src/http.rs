@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::{Buf, Bytes};
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -43,36 +44,38 @@ pub(crate) async fn serve(
         return answer(&stream, &Answer::denial(&denial)).await;
     }
     // One request a connection: the next one might ask for media, which this library must not see.
-    let io = Rewound { head: bytes, stream };
-    serve_with_library(io, router, false, ctx.stopped()).await;
+    let io = TokioIo::new(Rewound { head: bytes, stream });
+    let _ =
+        library().keep_alive(false).serve_connection(io, TowerToHyperService::new(router)).await;
 }
 
 /// Serves one connection to the operator's listener.
 pub(crate) async fn serve_operator(ctx: Arc<Context>, stream: TcpStream, router: Router) {
-    serve_with_library(Rewound { head: Bytes::new(), stream }, router, true, ctx.stopped()).await;
-}
-
-async fn serve_with_library(
-    io: Rewound,
-    router: Router,
-    keep_alive: bool,
-    stopped: impl Future<Output = ()>,
-) {
-    let connection = hyper::server::conn::http1::Builder::new()
-        .keep_alive(keep_alive)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX.max(LIBRARY_BUFFER_MIN))
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(router));
+    let io = TokioIo::new(stream);
+    // Whoever comes while the server stops is still answered, once.
+    let keep_alive = !ctx.is_stopping();
+    let mut library = library();
+    let connection =
+        library.keep_alive(keep_alive).serve_connection(io, TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
-    // A peer that breaks off is no news.
     tokio::select! {
+        // A peer that breaks off is no news.
         _ = connection.as_mut() => {}
-        () = stopped => {
+        () = ctx.stopped(), if keep_alive => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
     }
+}
+
+/// How the library is to serve a connection.
+fn library() -> http1::Builder {
+    let mut library = http1::Builder::new();
+    library
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_BYTES_MAX.max(LIBRARY_BUFFER_MIN));
+    library
 }
 
 /// Why no head was read.

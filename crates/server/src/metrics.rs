@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text::encode,
+};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use thalweg_access::Reason;
 use thalweg_hub::{Hub, Protocol, StreamSnapshot};
 
@@ -143,23 +146,14 @@ impl HubCollector {
             ("stream_log_bytes", "Payload bytes kept of a stream", |r| r.kept),
         ];
         for (name, help, value) in columns {
-            let mut family = out.encode_descriptor(
-                name,
-                help,
-                None,
-                prometheus_client::metrics::MetricType::Gauge,
-            )?;
+            let mut family = describe(out, name, help, MetricType::Gauge)?;
             for row in &rows {
                 let labels = ByStream { stream: row.stream.clone() };
                 ConstGauge::new(value(row) as i64).encode(family.encode_family(&labels)?)?;
             }
         }
-        let mut family = out.encode_descriptor(
-            "stream_bits_per_second",
-            "Bit rate from a stream's publisher, mean of the last seconds",
-            None,
-            prometheus_client::metrics::MetricType::Gauge,
-        )?;
+        let help = "Bit rate from a stream's publisher, mean of the last 6 seconds";
+        let mut family = describe(out, "stream_bits_per_second", help, MetricType::Gauge)?;
         for row in &rows {
             for (kind, rate) in [("audio", row.audio), ("video", row.video)] {
                 let labels = ByStreamAndKind { stream: row.stream.clone(), kind };
@@ -212,9 +206,19 @@ impl Row {
     }
 }
 
+/// Begins a metric. The library ends its own help texts with a full stop, and so do we.
+fn describe<'a>(
+    out: &'a mut DescriptorEncoder<'_>,
+    name: &'a str,
+    help: &str,
+    kind: MetricType,
+) -> Result<MetricEncoder<'a>, std::fmt::Error> {
+    out.encode_descriptor(name, &format!("{help}."), None, kind)
+}
+
 fn gauge(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> std::fmt::Result {
     let metric = ConstGauge::new(value as i64);
-    metric.encode(out.encode_descriptor(name, help, None::<&Unit>, metric.metric_type())?)
+    metric.encode(describe(out, name, help, metric.metric_type())?)
 }
 
 fn counter(
@@ -224,7 +228,7 @@ fn counter(
     value: u64,
 ) -> std::fmt::Result {
     let metric = ConstCounter::new(value);
-    metric.encode(out.encode_descriptor(name, help, None::<&Unit>, metric.metric_type())?)
+    metric.encode(describe(out, name, help, metric.metric_type())?)
 }
 
 fn by_protocol(
@@ -233,8 +237,7 @@ fn by_protocol(
     help: &str,
     value: impl Fn(Protocol) -> u64,
 ) -> std::fmt::Result {
-    let kind = prometheus_client::metrics::MetricType::Counter;
-    let mut family = out.encode_descriptor(name, help, None, kind)?;
+    let mut family = describe(out, name, help, MetricType::Counter)?;
     for protocol in Protocol::ALL {
         let labels = ByProtocol { protocol: protocol.name() };
         ConstCounter::new(value(protocol)).encode(family.encode_family(&labels)?)?;
@@ -243,8 +246,7 @@ fn by_protocol(
 }
 
 fn viewers(out: &mut DescriptorEncoder<'_>, streams: &[StreamSnapshot]) -> std::fmt::Result {
-    let kind = prometheus_client::metrics::MetricType::Gauge;
-    let mut family = out.encode_descriptor("viewers", "Viewers, by protocol", None, kind)?;
+    let mut family = describe(out, "viewers", "Viewers, by protocol", MetricType::Gauge)?;
     for protocol in Protocol::ALL {
         let of = |s: &StreamSnapshot| s.viewers[protocol as usize].1;
         let labels = ByProtocol { protocol: protocol.name() };

@@ -539,3 +539,35 @@ async fn nothing_is_allocated_per_viewer() {
     // Timers and wake-ups differ a little from run to run; five hundred viewers do not show.
     assert!(many <= few + 60, "{few} allocations for 10 viewers, {many} for 500");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_great_crowd_does_not_keep_the_core_to_itself() {
+    let mut world = World::new();
+    let recipe = Recipe::default();
+    world.append(&recipe.frames_for(1000));
+    let mut crowd = Vec::new();
+    for _ in 0..1000 {
+        crowd.push(world.seat(Pipe::forgetful(), Form::Flv, Lag::LIVE).await);
+    }
+    pass(2 * FLUSH).await;
+    let asked: Vec<_> = crowd.iter().map(|v| Arc::clone(&v.pipe)).collect();
+    let written = move || asked.iter().map(|p| p.with(|i| i.asked)).sum::<usize>();
+    // Somebody else on this core notes at each of its turns how far the writes have come.
+    let bystander = tokio::spawn(async move {
+        let before = written();
+        let mut seen = vec![before];
+        while written() < before + 1000 {
+            tokio::task::yield_now().await;
+            seen.push(written());
+        }
+        seen
+    });
+    world.append(&between(&recipe, 1000, 1100));
+    settle().await;
+    // By hand: the clock does not move by itself while somebody is busy.
+    tokio::time::advance(2 * FLUSH).await;
+    let seen = bystander.await.unwrap();
+    let longest = seen.windows(2).map(|w| w[1] - w[0]).max().unwrap();
+    // The pump pauses after 128 writes; the runtime may give it two turns in a row.
+    assert!(longest <= 256, "{longest} writes between two turns of another");
+}

@@ -29,6 +29,8 @@ async fn head_says_whether_it_is_live() {
     let began = std::time::Instant::now();
     assert!(server.http(ask).await.starts_with("HTTP/1.1 404 "));
     assert!(began.elapsed() < Duration::from_secs(1), "at once, not after the wait");
+    let streams = server.hub.snapshot(std::time::Instant::now()).streams;
+    assert!(streams.is_empty(), "whoever only looks makes no stream");
     let _publisher = server.publish("room").await;
     let answer = server.http(ask).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n"), "{answer}");
@@ -158,6 +160,9 @@ async fn the_operators_listener() {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
     assert!(exchange(server.operator, get("/healthz").as_bytes()).await.ends_with("ok\n"));
+    let nothing = exchange(server.operator, get("/api/v2/anything").as_bytes()).await;
+    assert!(nothing.starts_with("HTTP/1.1 404 "), "{nothing}");
+    assert!(nothing.contains(r#""error":"not-found""#), "{nothing}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TestServer, read, read_to_end, send};
+use common::{TestServer, exchange, read, read_to_end, send};
 use thalweg_client::{Error, Player, Publisher};
 use thalweg_testkit::media::Recipe;
 use thalweg_wire::media::{Frame, Kind};
@@ -175,4 +175,49 @@ async fn a_stop_tells_everyone_and_drains() {
     drop(publisher);
     tokio::time::timeout(Duration::from_secs(4), stopping).await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(server.rtmp).await.is_err(), "nobody is let in");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_stream_waits_across_its_end() {
+    let server = TestServer::with(|c| {
+        c.publish.republish_wait_s = 1;
+        c.play.wait_s = 10;
+    });
+    let mut gone = server.publish("room").await;
+    send(&mut gone, &Recipe::default().frames_for(500)).await;
+    gone.close().await.unwrap();
+    let url = server.rtmp_url("room");
+    let player = tokio::spawn(async move { Player::connect(&url).await });
+    server.until("room", |s| s.viewers.iter().map(|(_, n)| n).sum::<u64>() == 1).await;
+    // Meanwhile the stream ends, a second after its publisher.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let mut publisher = server.publish("room").await;
+    send(&mut publisher, &Recipe::default().frames_for(500)).await;
+    let mut player = player.await.unwrap().unwrap();
+    read(&mut player, 5).await;
+}
+
+#[tokio::test]
+async fn who_comes_while_the_server_stops_is_told() {
+    let mut server = TestServer::start();
+    let mut publisher = server.publish("room").await;
+    send(&mut publisher, &Recipe::default().frames_for(500)).await;
+    // Neither reads that it is over nor closes, so the server has someone to wait for.
+    let _slow = Player::connect(&server.rtmp_url("room")).await.unwrap();
+    let _stopping = server.stop();
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for listener in [server.http, server.operator].repeat(10) {
+        let health = exchange(listener, ask).await;
+        assert!(health.starts_with("HTTP/1.1 503 ") && health.ends_with("stopping\n"), "{health}");
+    }
+    match Publisher::connect(&server.push_url("other")).await {
+        Err(Error::Refused(status)) => {
+            assert!(status.description.contains("stopping"), "{status:?}");
+            assert_eq!(status.reason.as_deref(), Some("stopping"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let answer = server.http("GET /live/room.flv HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\"stopping\""), "{answer}");
 }

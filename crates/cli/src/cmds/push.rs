@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// Send as fast as the server takes it.
     #[arg(long)]
     no_pace: bool,
-    /// How often to try again when the connection fails.
+    /// How often to try again when the connection fails. A refusal is final, and so is the end of
+    /// standard input.
     #[arg(long, default_value_t = 3, value_name = "TIMES")]
     retries: u32,
     /// How long to wait before trying again.

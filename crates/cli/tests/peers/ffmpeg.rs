@@ -104,7 +104,7 @@ fn reads_what_we_write_to_a_pipe() {
     let thalweg = env!("CARGO_BIN_EXE_thalweg");
     let flv = server.urls("clock").flv;
     let line = format!(
-        "'{thalweg}' play --quiet --duration 3s -o - '{flv}' | ffmpeg -v error -i - -c copy -f flv '{file}'"
+        "'{thalweg}' play --quiet --duration 4s -o - '{flv}' | ffmpeg -v error -i - -c copy -f flv '{file}'"
     );
     run("sh", &["-c", &line]);
     Probe::of(&file).assert_clock(3);

@@ -56,6 +56,7 @@ fn pushes_hevc_and_opus_and_gets_them_back() {
     let probe = Probe::of(&file);
     assert_eq!(probe.video(), ("hevc".to_owned(), 320, 240));
     assert_eq!(probe.audio(), "opus");
+    assert!(probe.audio_configuration_bytes() >= 19, "an OpusHead");
     assert!(probe.frames("video") >= 60);
 }
 

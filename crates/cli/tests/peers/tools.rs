@@ -55,6 +55,11 @@ impl Probe {
         self.stream("audio")["codec_name"].as_str().unwrap().to_owned()
     }
 
+    /// Bytes of the sound's configuration.
+    pub(crate) fn audio_configuration_bytes(&self) -> u64 {
+        self.stream("audio")["extradata_size"].as_u64().unwrap_or(0)
+    }
+
     /// Frames of a kind.
     pub(crate) fn frames(&self, kind: &str) -> u64 {
         self.stream(kind)["nb_read_packets"].as_str().unwrap().parse().unwrap()

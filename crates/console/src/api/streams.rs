@@ -41,7 +41,7 @@ struct Publisher {
     address: String,
     agent: String,
     epoch: u64,
-    uptime_s: f64,
+    uptime_s: u64,
     silent_ms: u64,
 }
 
@@ -99,7 +99,7 @@ impl From<PublisherSnapshot> for Publisher {
             address: p.peer.to_string(),
             agent: p.agent,
             epoch: p.epoch,
-            uptime_s: p.uptime.as_secs_f64(),
+            uptime_s: p.uptime.as_secs(),
             silent_ms: p.silent.as_millis() as u64,
         }
     }
