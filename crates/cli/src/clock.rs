@@ -12,7 +12,10 @@ use thalweg_client::{Error, Publisher};
 pub(crate) async fn publish(url: &str, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let mut publisher = Publisher::connect(url).await?;
+        let mut publisher = tokio::select! {
+            publisher = Publisher::connect(url) => publisher?,
+            () = &mut stop => return Ok(()),
+        };
         tokio::select! {
             sent = send_until_leap(&mut publisher) => sent?,
             () = &mut stop => return publisher.close().await,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -102,7 +102,7 @@ impl KeyFile {
         let path = &self.path;
         let folder = path.parent().unwrap_or(Path::new("."));
         let write = || -> Result<()> {
-            fs::create_dir_all(folder)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             let new = path.with_extension("toml.new");
             let _ = fs::remove_file(&new);
             let mut file =

@@ -66,8 +66,8 @@ impl Progress {
     /// Says what it came to.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
-        if !self.quiet {
-            let Sums { bytes, video, audio, .. } = self.total;
+        let Sums { bytes, video, audio, .. } = self.total;
+        if !self.quiet && bytes > 0 {
             let seconds = self.began.elapsed().as_secs_f64();
             show::note(format_args!(
                 "{} ended after {seconds:.1} s: {video} pictures, {audio} sound frames, {bytes} bytes",

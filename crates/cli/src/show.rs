@@ -44,6 +44,12 @@ pub(crate) fn moment(unix_s: u64) -> String {
     }
 }
 
+/// Reads a time as a person writes it.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a time is a number with its unit: 90s, 15m, 12h, 7d".to_owned())
+}
+
 /// The time now, UNIX seconds.
 pub(crate) fn now_unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()

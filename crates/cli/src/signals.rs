@@ -1,5 +1,7 @@
 //! SIGTERM and Ctrl-C.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::show;
@@ -17,6 +19,13 @@ pub(crate) async fn told_to_stop() {
         _ = int.recv() => {}
     }
     tokio::spawn(async move {
+        // A shell or a supervisor may tell both the group and the program: that is once.
+        tokio::time::sleep(ONCE).await;
+        let (Ok(mut term), Ok(mut int)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}
@@ -25,3 +34,6 @@ pub(crate) async fn told_to_stop() {
         std::process::exit(1);
     });
 }
+
+/// Signals closer together than this are one.
+const ONCE: Duration = Duration::from_millis(300);

@@ -151,6 +151,20 @@ fn the_sample_configuration_loads() {
 }
 
 #[test]
+fn the_manuals_defaults_are_the_programs() {
+    let manual = include_str!("../../../docs/ref/config.md");
+    let sample = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (sample, usual) =
+        (thalweg_server::Config::parse(sample).unwrap(), thalweg_server::Config::default());
+    assert_eq!((&sample.public_host, &sample.data_dir), (&usual.public_host, &usual.data_dir));
+    assert_eq!(sample.operator.listen, usual.operator.listen);
+    assert_eq!(sample.public_rtmp_port(), usual.public_rtmp_port());
+    assert_eq!(sample.public_http_port(), usual.public_http_port());
+    let debug = |c: &thalweg_server::Config| format!("{:?}{:?}{:?}", c.publish, c.play, c.limits);
+    assert_eq!(debug(&sample), debug(&usual));
+}
+
+#[test]
 fn sign_and_check_url_agree() {
     let server = Server::start("sign");
     let urls = server.urls("room");
@@ -370,4 +384,22 @@ fn the_log_has_the_vendors_number_of_a_pushs_end() {
         let want = if n > 65_536 { 7 } else { 1 };
         assert_eq!(end["errcode"], want, "{end}");
     }
+}
+
+#[test]
+fn a_source_that_falls_silent_hears_why_it_was_cut() {
+    let server = Server::with("silent", "publish.first_media_max_s = 1");
+    let mut push = thalweg()
+        .args(["push", "--quiet", &server.urls("room").push, "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdin = push.stdin.take();
+    let status = wait_child(&mut push, Duration::from_secs(10));
+    let mut words = String::new();
+    push.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(words.contains("no media"), "{words}");
+    drop(stdin);
 }

@@ -35,6 +35,12 @@ impl Publisher {
         self.connection.send(frame).await
     }
 
+    /// Listens until the server ends the stream or the connection fails, and answers how: for
+    /// whoever has nothing to send just now. Cancelling loses nothing.
+    pub async fn over(&mut self) -> Error {
+        self.connection.over().await
+    }
+
     /// Ends the stream politely.
     ///
     /// # Errors

@@ -83,16 +83,28 @@ impl Connection {
         self.flush().await
     }
 
+    /// Listens until the server ends it, and answers how. Cancelling loses nothing.
+    pub(crate) async fn over(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.flush().await {
+                return error;
+            }
+            if let Err(error) = self.stream.readable().await {
+                return error.into();
+            }
+        }
+    }
+
     /// Ends the stream, and waits until the server has read that, for a moment at most.
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         self.session.close();
-        self.flush().await?;
-        let read_to_end = async {
+        let closed = async {
+            self.flush().await?;
             self.stream.shutdown().await?;
             while self.stream.read(&mut self.buffer).await? > 0 {}
             Ok(())
         };
-        tokio::time::timeout(CLOSING, read_to_end).await.unwrap_or(Ok(()))
+        tokio::time::timeout(CLOSING, closed).await.unwrap_or(Ok(()))
     }
 
     async fn flush(&mut self) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thalweg_wire::rtmp::Address;
+use thalweg_wire::rtmp::address::strip_scheme;
 use tokio::net::TcpStream;
 
 use crate::error::Error;
@@ -26,11 +27,16 @@ pub(crate) struct HttpTarget {
 
 impl Target {
     pub(crate) fn parse(url: &str) -> Result<Target, Error> {
-        if let Some(rest) = url.strip_prefix("http://") {
+        if let Some(rest) = strip_scheme(url, "http://") {
             return HttpTarget::parse(rest).map(Target::Http);
         }
-        if url.starts_with("rtmp://") {
+        if strip_scheme(url, "rtmp://").is_some() {
             return Ok(Target::Rtmp(Address::from_url(url)?));
+        }
+        if strip_scheme(url, "https://").or(strip_scheme(url, "rtmps://")).is_some() {
+            return Err(Error::Scheme(
+                "this program does not speak TLS: give the http:// or rtmp:// URL behind the proxy",
+            ));
         }
         Err(Error::Scheme("the URL should begin with rtmp:// or http://"))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -31,6 +31,10 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Streams {
     by_key: BTreeMap<StreamKey, Arc<Stream>>,
+    /// How many of them are or were published; the others are only waited for.
+    published: usize,
+    /// When they may next be searched for some that nobody would miss.
+    search_at: Option<Instant>,
     /// What the streams that are gone came to.
     past: Totals,
     stopping: bool,
@@ -91,8 +95,7 @@ impl Hub {
         now: Instant,
     ) -> Result<Publication, PublishError> {
         let mut streams = self.streams();
-        let published = |s: &Streams| s.by_key.values().filter(|s| s.is_published()).count();
-        let stream = self.find_or_make(&mut streams, key, now, published)?;
+        let stream = self.stream_to_publish(&mut streams, key, now)?;
         let taken_by = Leave::Replaced { by: publisher.peer };
         {
             let state = &mut *stream.lock();
@@ -104,6 +107,7 @@ impl Hub {
         let epoch = self.inner.registry.next_epoch(key);
         let (leave, must_leave) = watch::channel(None);
         let seated = Seated { epoch, publisher, since: now, last_frame: now, leave };
+        streams.published += usize::from(!stream.was_published());
         let end = stream.seat(seated, taken_by);
         Ok(Publication::new(stream, epoch, must_leave, end, now))
     }
@@ -126,7 +130,15 @@ impl Hub {
         now: Instant,
     ) -> Result<Subscription, PublishError> {
         let mut streams = self.streams();
-        let stream = self.find_or_make(&mut streams, key, now, |s| s.by_key.len())?;
+        if streams.stopping {
+            return Err(PublishError::Stopping);
+        }
+        let max = self.inner.limits.streams_max;
+        let waited_for = streams.by_key.len() - streams.published;
+        if !streams.by_key.contains_key(key) && waited_for >= max {
+            return Err(PublishError::TooManyStreams(max));
+        }
+        let stream = self.find_or_make(&mut streams, key, now);
         Ok(Subscription::new(stream, protocol, lag))
     }
 
@@ -134,15 +146,7 @@ impl Hub {
     /// forgets those that nobody watches any more. Once a second is often enough.
     pub fn sweep(&self, now: Instant) {
         let wait = self.inner.limits.republish_wait;
-        let Streams { by_key, past, .. } = &mut *self.streams();
-        by_key.retain(|_, stream| {
-            let over = stream.is_over(wait, now);
-            if over {
-                stream.end(Leave::Gone);
-                past.add(&stream.snapshot(now));
-            }
-            !over
-        });
+        self.streams().end_those(now, |stream| stream.is_over(wait, now));
     }
 
     /// Ends every stream and lets none begin: publishers are told to leave, viewers find their
@@ -150,6 +154,7 @@ impl Hub {
     pub fn stop(&self) {
         let mut streams = self.streams();
         streams.stopping = true;
+        streams.published = 0;
         for stream in std::mem::take(&mut streams.by_key).into_values() {
             stream.end(Leave::Stopping);
         }
@@ -167,32 +172,64 @@ impl Hub {
         Snapshot { streams, totals }
     }
 
-    /// The stream of that name, made if there is room. Publishers are counted against publishers
-    /// only, so that no crowd of waiting viewers keeps one out.
-    fn find_or_make(
+    /// The stream that a publisher asks for, if there is room for one more. Those that are only
+    /// waited for do not count, so that no crowd of viewers keeps a publisher out; those whose
+    /// publisher has left do, until their wait is over or their room is needed.
+    fn stream_to_publish(
         &self,
         streams: &mut Streams,
         key: &StreamKey,
         now: Instant,
-        taken: impl Fn(&Streams) -> usize,
     ) -> Result<Arc<Stream>, PublishError> {
         if streams.stopping {
             return Err(PublishError::Stopping);
         }
-        if let Some(stream) = streams.by_key.get(key) {
-            return Ok(Arc::clone(stream));
-        }
+        let is_counted = streams.by_key.get(key).is_some_and(|s| s.was_published());
         let max = self.inner.limits.streams_max;
-        if streams.by_key.len() >= max && taken(streams) >= max {
-            return Err(PublishError::TooManyStreams(max));
+        if !is_counted && streams.published >= max {
+            streams.make_room(now);
+            if streams.published >= max {
+                return Err(PublishError::TooManyStreams(max));
+            }
+        }
+        Ok(self.find_or_make(streams, key, now))
+    }
+
+    fn find_or_make(&self, streams: &mut Streams, key: &StreamKey, now: Instant) -> Arc<Stream> {
+        if let Some(stream) = streams.by_key.get(key) {
+            return Arc::clone(stream);
         }
         let stream = Arc::new(Stream::new(key.clone(), &self.inner.limits, now));
         streams.by_key.insert(key.clone(), Arc::clone(&stream));
-        Ok(stream)
+        stream
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Streams {
+    /// Ends the streams that have neither publisher nor viewers. The search looks at every stream,
+    /// so it is done once a second at most, however many ask.
+    fn make_room(&mut self, now: Instant) {
+        if self.search_at.is_none_or(|at| at <= now) {
+            self.search_at = Some(now + SEARCH_PAUSE);
+            self.end_those(now, Stream::is_deserted);
+        }
+    }
+
+    fn end_those(&mut self, now: Instant, which: impl Fn(&Stream) -> bool) {
+        let Streams { by_key, past, published, .. } = self;
+        by_key.retain(|_, stream| {
+            let over = which(stream);
+            if over {
+                stream.end(Leave::Gone);
+                past.add(&stream.snapshot(now));
+                *published -= usize::from(stream.was_published());
+            }
+            !over
+        });
     }
 }
 
@@ -214,3 +251,5 @@ impl Registry for InProcess {
         self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
+
+const SEARCH_PAUSE: Duration = Duration::from_secs(1);

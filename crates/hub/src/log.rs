@@ -51,7 +51,17 @@ pub(crate) struct Entry {
 struct Position {
     time_ms: u64,
     bytes: u64,
-    dts_max: Option<Dts>,
+    /// This publication's clocks, of sound and of pictures.
+    clocks: [Option<Clock>; 2],
+    /// The latest time of the publications before.
+    dts_before: Option<Dts>,
+}
+
+/// The latest time of a kind, and the media time it stands for.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    dts_max: Dts,
+    time_ms: u64,
 }
 
 impl Log {
@@ -72,7 +82,7 @@ impl Log {
     pub(crate) fn append(&mut self, frame: Frame, at: Instant) {
         let seq = self.head();
         if frame.is_media() {
-            self.position.advance_to(frame.dts);
+            self.position.advance_to(frame.kind, frame.dts);
         }
         let (time_ms, bytes) = (self.position.time_ms, self.position.bytes);
         self.position.bytes += frame.payload.len() as u64;
@@ -94,6 +104,7 @@ impl Log {
     /// Begins a new publication: what was before it is for those who watch it already.
     pub(crate) fn begin_publication(&mut self) {
         let head = self.head();
+        self.position.begin_publication();
         self.publication_start = head;
         self.has_video = false;
         self.keys.clear();
@@ -160,7 +171,7 @@ impl Log {
 
     /// The latest time of any media, and when the last frame came.
     pub(crate) fn end(&self) -> Option<(Dts, Instant)> {
-        self.position.dts_max.zip(self.entries.back().map(|e| e.at))
+        self.position.dts_max().zip(self.entries.back().map(|e| e.at))
     }
 
     fn evict(&mut self) {
@@ -200,22 +211,41 @@ impl Log {
 }
 
 impl Position {
-    /// Media time goes on by what the latest time grows. A leap of over ten seconds, either way,
-    /// is another clock and not time that passed.
+    /// Media time goes on with the clock of the kind that is further on: encoders exist whose
+    /// sound and pictures are many seconds apart.
+    fn advance_to(&mut self, kind: Kind, dts: Dts) {
+        let clock = &mut self.clocks[usize::from(kind == Kind::Video)];
+        let clock = clock.get_or_insert(Clock { dts_max: dts, time_ms: self.time_ms });
+        clock.advance_to(dts);
+        self.time_ms = self.time_ms.max(clock.time_ms);
+    }
+
+    fn begin_publication(&mut self) {
+        self.dts_before = self.dts_max();
+        self.clocks = [None; 2];
+    }
+
+    fn dts_max(&self) -> Option<Dts> {
+        self.clocks.iter().flatten().map(|c| c.dts_max).max().or(self.dts_before)
+    }
+}
+
+impl Clock {
+    /// Goes on by what the latest time grows. A leap of over ten seconds, either way, is another
+    /// clock and not time that passed.
     fn advance_to(&mut self, dts: Dts) {
-        let step = self.dts_max.map_or(0, |max| dts.saturating_sub(max));
+        let step = dts.saturating_sub(self.dts_max);
         if (1..=LEAP_MS).contains(&step) {
             self.time_ms += step as u64;
         }
-        let steps_back_a_little = (-LEAP_MS..=0).contains(&step);
-        if self.dts_max.is_none() || !steps_back_a_little {
-            self.dts_max = Some(dts);
+        if !(-LEAP_MS..=0).contains(&step) {
+            self.dts_max = dts;
         }
     }
 }
 
 /// Whether viewers may start at this frame.
-fn is_start(frame: &Frame) -> bool {
+pub(crate) fn is_start(frame: &Frame) -> bool {
     frame.key && matches!(frame.track, 0 | MANY_TRACKS)
 }
 

@@ -8,6 +8,7 @@ use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
 use tokio::sync::watch;
 
+use crate::log::is_start;
 use crate::stream::Stream;
 use crate::takeover::Credential;
 
@@ -46,8 +47,16 @@ pub struct Publication {
     epoch: u64,
     leave: watch::Receiver<Option<Leave>>,
     rebase: Rebase,
-    await_key_until: Option<Instant>,
+    await_key: AwaitKey,
     now: Instant,
+}
+
+/// Whether pictures are held back until one that can be decoded by itself.
+#[derive(Debug, Clone, Copy)]
+enum AwaitKey {
+    No,
+    /// Since the first that was held back, once there is one.
+    Since(Option<Instant>),
 }
 
 /// How a publisher's time becomes the stream's.
@@ -77,8 +86,8 @@ impl Publication {
                 Rebase::ContinueAt(dts.saturating_add(gap.max(GAP_MIN_MS)))
             }
         };
-        let await_key_until = end.map(|_| now + KEY_WAIT);
-        Publication { stream, epoch, leave, rebase, await_key_until, now }
+        let await_key = end.map_or(AwaitKey::No, |_| AwaitKey::Since(None));
+        Publication { stream, epoch, leave, rebase, await_key, now }
     }
 
     /// Appends a frame to the stream's log.
@@ -90,13 +99,8 @@ impl Publication {
     /// When the seat is lost: the publisher must go.
     pub fn append(&mut self, mut frame: Frame, now: Instant) -> Result<(), Leave> {
         self.now = now;
-        if frame.kind == Kind::Video && frame.is_media() {
-            if frame.key || self.await_key_until.is_some_and(|until| now >= until) {
-                self.await_key_until = None;
-            }
-            if self.await_key_until.is_some() {
-                return Ok(());
-            }
+        if frame.kind == Kind::Video && frame.is_media() && self.await_key.holds_back(&frame, now) {
+            return Ok(());
         }
         frame.dts = self.rebase.apply(&frame);
         self.stream.append(self.epoch, frame, now).map_err(|_| self.why())
@@ -133,6 +137,20 @@ impl Publication {
 impl Drop for Publication {
     fn drop(&mut self) {
         self.stream.vacate(self.epoch, self.now);
+    }
+}
+
+impl AwaitKey {
+    fn holds_back(&mut self, frame: &Frame, now: Instant) -> bool {
+        let AwaitKey::Since(since) = self else {
+            return false;
+        };
+        let since = *since.get_or_insert(now);
+        let holds = !is_start(frame) && now.saturating_duration_since(since) < KEY_WAIT;
+        if !holds {
+            *self = AwaitKey::No;
+        }
+        holds
     }
 }
 

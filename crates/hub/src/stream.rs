@@ -101,8 +101,8 @@ impl Stream {
         self.lock().log.head()
     }
 
-    /// Copies the frames from `from` to the head into `out`, and answers the head and when the
-    /// first of them came. The log is locked once; payloads are shared, not copied.
+    /// Copies the frames from `from` to the head into `out`, and answers the head. The log is
+    /// locked once; payloads are shared, not copied.
     ///
     /// Frames that are gone already are left out: the first copied is then a later one, and who
     /// reads on from `from` is late and has to use [`Subscription`](crate::Subscription).
@@ -194,6 +194,16 @@ impl Stream {
         } else {
             self.counters.viewers_all() == 0
         }
+    }
+
+    /// Whether nobody publishes and nobody watches it.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.lock().publisher.is_none() && self.counters.viewers_all() == 0
+    }
+
+    /// Whether anybody ever has published it.
+    pub(crate) fn was_published(&self) -> bool {
+        self.lock().was_published
     }
 
     pub(crate) fn is_published(&self) -> bool {

@@ -104,6 +104,49 @@ fn streams_are_counted_and_waiting_viewers_keep_no_publisher_out() {
 }
 
 #[test]
+fn streams_that_were_left_count_until_their_room_is_needed() {
+    let mut world = World::with(Limits { streams_max: 3, ..Limits::default() });
+    let key = |i: usize| StreamKey::new("1", "live", &format!("s{i}"));
+    let publisher = |port| thalweg_hub::Publisher {
+        peer: std::net::SocketAddr::from(([192, 0, 2, 1], port)),
+        credential: None,
+        agent: String::new(),
+    };
+    let publish = |world: &World, i: usize| {
+        world.hub.publish(&key(i), publisher(i as u16), world.now).map(drop)
+    };
+    let _watched = world.hub.subscribe(&key(0), Protocol::Rtmp, Lag::LIVE, world.now).unwrap();
+    // One publisher with one URL and many app names, gone as soon as it has come.
+    for i in 0..3 {
+        publish(&world, i).unwrap();
+    }
+    assert_eq!(world.hub.snapshot(world.now).streams.len(), 3);
+    publish(&world, 3).unwrap();
+    let left = world.hub.snapshot(world.now).streams;
+    let names: Vec<_> = left.iter().map(|s| &*s.key.name).collect();
+    assert_eq!(names, ["s0", "s3"], "those that nobody watched have made room");
+    publish(&world, 4).unwrap();
+    assert_eq!(publish(&world, 5), Err(PublishError::TooManyStreams(3)), "once a second");
+    world.wait(1000);
+    publish(&world, 5).unwrap();
+}
+
+#[test]
+fn sound_and_pictures_a_minute_apart_are_kept_no_longer() {
+    let mut world = World::new();
+    let mut publication = world.publish();
+    for frame in Recipe::default().frames_for(60_000) {
+        let shift = if frame.kind == Kind::Audio { 60_000 } else { 0 };
+        let at = world.now + std::time::Duration::from_millis(frame.dts as u64);
+        let frame = Frame { dts: frame.dts + shift, ..frame };
+        publication.append(frame, at).unwrap();
+    }
+    world.wait(60_000);
+    let kept = world.hub.snapshot(world.now).streams[0].kept_ms;
+    assert!((5000..9000).contains(&kept), "{kept} ms of media, as of any other stream");
+}
+
+#[test]
 fn a_thousand_frames_ring_once() {
     let world = World::new();
     let mut publication = world.publish();

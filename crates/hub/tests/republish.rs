@@ -169,7 +169,8 @@ fn pictures_of_a_later_publication_begin_with_a_key_frame() {
     read_all(&mut viewer);
     drop(first);
     let mut second = world.publish();
-    // An encoder that reconnects in the middle of a group.
+    // An encoder that takes its time, and then begins in the middle of a group.
+    world.wait(20_000);
     let recipe = Recipe::default();
     let headers = recipe.configuration();
     let middle = recipe.frames_for(2000).into_iter().filter(|f| f.dts >= 500 && !f.config);

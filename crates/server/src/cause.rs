@@ -8,6 +8,7 @@ use thalweg_wire::error::Misbehaved;
 use thalweg_wire::rtmp::server::By;
 
 use crate::drive::Ended;
+use crate::rtmp::Over;
 
 /// Why a publication ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,18 +57,14 @@ impl fmt::Display for Cause {
     }
 }
 
-impl From<By> for Cause {
-    fn from(by: By) -> Self {
-        match by {
-            By::DeleteStream => Cause::DeleteStream,
-            By::CloseStream => Cause::CloseStream,
+impl From<&Over> for Cause {
+    fn from(over: &Over) -> Self {
+        match over {
+            Over::Peer(By::DeleteStream) => Cause::DeleteStream,
+            Over::Peer(By::CloseStream) => Cause::CloseStream,
+            Over::Connection(ended) => ended.into(),
+            Over::Seat(leave) => Cause::Left(*leave),
         }
-    }
-}
-
-impl From<Leave> for Cause {
-    fn from(leave: Leave) -> Self {
-        Cause::Left(leave)
     }
 }
 

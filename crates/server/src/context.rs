@@ -99,8 +99,18 @@ impl Context {
         denial: &Denial,
     ) {
         self.metrics.refused(action, denial.reason);
-        let (reason, words, url) = (denial.reason.code(), &denial.words, url.unwrap_or("-"));
+        let (reason, words, url) =
+            (denial.reason.code(), &denial.words, url.filter(|u| !u.is_empty()).unwrap_or("-"));
         tracing::info!(%peer, action, url, reason, words, "refused");
+    }
+
+    /// Says how many peers were not even refused: one line, however many they are.
+    pub(crate) fn log_unheard(&self) {
+        let connections = self.gate.take_unheard();
+        if connections > 0 {
+            self.metrics.unheard(connections);
+            tracing::warn!(connections, "dropped unheard: there are too many to tell them why");
+        }
     }
 
     /// What a peer calls itself, fit for a log.

@@ -2,7 +2,8 @@
 //!
 //! A stranger is a peer that has not yet been let in to anything. Whoever has shown a valid URL no
 //! longer counts against its address: a school is one address. What strangers make us keep, bytes
-//! of messages that are not whole, has one bound for all of them together.
+//! of messages that are not whole, has one bound for all of them together, of which those of one
+//! address have a part.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -23,8 +24,18 @@ pub struct Gate {
 struct Counts {
     connections: usize,
     refusals: usize,
-    strangers: HashMap<IpAddr, usize>,
+    /// Peers that were not even refused, since someone asked.
+    unheard: u64,
+    strangers: HashMap<IpAddr, Strangers>,
     strangers_bytes: usize,
+}
+
+/// The strangers of one address.
+#[derive(Debug, Default)]
+struct Strangers {
+    connections: usize,
+    /// What they make us keep.
+    bytes: usize,
 }
 
 /// A connection's place. Dropping it leaves.
@@ -41,6 +52,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Held {
     gate: Arc<Gate>,
+    address: IpAddr,
     bytes: usize,
 }
 
@@ -60,7 +72,7 @@ impl Gate {
     pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let address = group(peer);
         let mut counts = self.counts();
-        let strangers = counts.strangers.get(&address).copied().unwrap_or(0);
+        let strangers = counts.strangers.get(&address).map_or(0, |s| s.connections);
         let refusal = if counts.connections >= self.connections_max {
             Some(Reason::Full)
         } else if strangers >= self.strangers_max {
@@ -70,12 +82,13 @@ impl Gate {
         };
         if refusal.is_some() {
             if counts.refusals >= REFUSALS_MAX {
+                counts.unheard += 1;
                 return None;
             }
             counts.refusals += 1;
         } else {
             counts.connections += 1;
-            *counts.strangers.entry(address).or_default() += 1;
+            counts.change(address, |s| s.connections += 1);
         }
         let is_stranger = refusal.is_none();
         Some(Place { gate: Arc::clone(self), address, is_stranger, refusal })
@@ -84,6 +97,11 @@ impl Gate {
     /// Connections let in, now.
     pub fn connections(&self) -> usize {
         self.counts().connections
+    }
+
+    /// Peers that were not let in even to be refused, since the last call.
+    pub fn take_unheard(&self) -> u64 {
+        std::mem::take(&mut self.counts().unheard)
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -99,7 +117,7 @@ impl Place {
 
     /// Begins to count what the peer makes us keep while it is a stranger.
     pub fn hold(&self) -> Held {
-        Held { gate: Arc::clone(&self.gate), bytes: 0 }
+        Held { gate: Arc::clone(&self.gate), address: self.address, bytes: 0 }
     }
 
     /// Takes one of the places kept for publishers on a server that is full otherwise. Answers
@@ -120,7 +138,7 @@ impl Place {
     /// The peer has been let in to something.
     pub fn let_in(&mut self) {
         if std::mem::take(&mut self.is_stranger) {
-            self.gate.counts().forget_stranger(self.address);
+            self.gate.counts().change(self.address, |s| s.connections -= 1);
         }
     }
 }
@@ -134,21 +152,28 @@ impl Drop for Place {
             counts.connections -= 1;
         }
         if self.is_stranger {
-            counts.forget_stranger(self.address);
+            counts.change(self.address, |s| s.connections -= 1);
         }
     }
 }
 
 impl Held {
-    /// Says how much it is now; false when all strangers together hold too much.
+    /// Says how much it is now; false when all strangers together, or those of its address, hold
+    /// too much.
     pub fn set(&mut self, bytes: usize) -> bool {
         if bytes == self.bytes {
             return true;
         }
-        let mut counts = self.gate.counts();
-        counts.strangers_bytes = counts.strangers_bytes + bytes - self.bytes;
+        let (before, max) = (self.bytes, self.gate.strangers_bytes_max);
         self.bytes = bytes;
-        counts.strangers_bytes <= self.gate.strangers_bytes_max
+        let mut counts = self.gate.counts();
+        counts.strangers_bytes = counts.strangers_bytes + bytes - before;
+        let mut of_address = 0;
+        counts.change(self.address, |s| {
+            s.bytes = s.bytes + bytes - before;
+            of_address = s.bytes;
+        });
+        counts.strangers_bytes <= max && of_address <= max / ADDRESS_PART
     }
 }
 
@@ -159,12 +184,12 @@ impl Drop for Held {
 }
 
 impl Counts {
-    fn forget_stranger(&mut self, address: IpAddr) {
-        if let Some(n) = self.strangers.get_mut(&address) {
-            *n -= 1;
-            if *n == 0 {
-                self.strangers.remove(&address);
-            }
+    /// Changes the counts of an address; one without any is forgotten.
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Strangers)) {
+        let strangers = self.strangers.entry(address).or_default();
+        change(strangers);
+        if strangers.connections == 0 && strangers.bytes == 0 {
+            self.strangers.remove(&address);
         }
     }
 }
@@ -185,6 +210,8 @@ fn group(peer: IpAddr) -> IpAddr {
 /// of viewers must not keep out what they came to see.
 const RESERVE_PART: usize = 16;
 const RESERVE_MIN: usize = 16;
+/// Part of what all strangers may hold that those of one address may.
+const ADDRESS_PART: usize = 4;
 /// Peers let in only to be refused, at one time. Each costs a handshake and a few kilobytes.
 const REFUSALS_MAX: usize = 128;
 
@@ -214,6 +241,7 @@ mod tests {
         let refused: Vec<_> = (0..REFUSALS_MAX).map(|_| gate.enter(v4(9)).unwrap()).collect();
         assert!(refused.iter().all(|p| p.refusal() == Some(Reason::Full)));
         assert!(gate.enter(v4(9)).is_none(), "but not to everyone at once");
+        assert_eq!((gate.take_unheard(), gate.take_unheard()), (1, 0), "who are counted");
         drop((inside, refused));
         assert_eq!(gate.connections(), 0);
         assert!(gate.counts().strangers.is_empty());
@@ -244,13 +272,26 @@ mod tests {
     #[test]
     fn what_strangers_hold_is_counted_over_all_of_them() {
         let gate = Gate::new(100, 100, 1000);
-        let places: Vec<_> = (0..3).map(|i| gate.enter(v4(i)).unwrap()).collect();
+        let places: Vec<_> = (0..5).map(|i| gate.enter(v4(i)).unwrap()).collect();
         let mut held: Vec<_> = places.iter().map(Place::hold).collect();
-        assert!(held[0].set(400) && held[1].set(400) && held[0].set(600));
-        assert!(!held[2].set(1), "one byte more than all may hold");
+        assert!(held.iter_mut().take(4).all(|h| h.set(250)));
+        assert!(!held[4].set(1), "one byte more than all may hold");
         held.remove(1);
-        assert!(held[1].set(400));
+        assert!(held[3].set(240));
         drop(held);
         assert_eq!(gate.counts().strangers_bytes, 0);
+    }
+
+    #[test]
+    fn strangers_of_one_address_hold_no_more_than_their_part() {
+        let gate = Gate::new(100, 100, 1000);
+        let places: Vec<_> = (0..3).map(|_| gate.enter(v4(1)).unwrap()).collect();
+        let mut held: Vec<_> = places.iter().map(Place::hold).collect();
+        assert!(held[0].set(200) && held[1].set(50));
+        assert!(!held[2].set(1), "they have a quarter");
+        let other = gate.enter(v4(2)).unwrap();
+        assert!(other.hold().set(250), "which is nothing to another");
+        drop((held, places));
+        assert_eq!(gate.counts().strangers.len(), 1);
     }
 }

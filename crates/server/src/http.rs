@@ -32,7 +32,8 @@ pub(crate) async fn serve(
     let read = tokio::time::timeout(HEAD_MAX, read_head(&stream)).await;
     let (bytes, head) = match read {
         Ok(Ok(read)) => read,
-        Ok(Err(why)) => return answer(&stream, &Answer::text(why.status(), why.words())).await,
+        Ok(Err(NoHead::Closed)) => return,
+        Ok(Err(why)) => return answer(&stream, &Answer::text(400, why.words())).await,
         Err(_) => return answer(&stream, &Answer::text(408, "the request took too long")).await,
     };
     if http_flv::is_media(&head) {
@@ -86,10 +87,6 @@ enum NoHead {
 }
 
 impl NoHead {
-    fn status(&self) -> u16 {
-        400
-    }
-
     fn words(&self) -> &'static str {
         match self {
             NoHead::Closed => "",

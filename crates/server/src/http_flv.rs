@@ -92,11 +92,11 @@ async fn grant(
     head: &Head,
     with_body: bool,
 ) -> (Result<Granted, Denial>, String) {
+    let url = format!("http://{}{}", head.host, head.path);
     let address = match address(head) {
         Ok(address) => address,
-        Err(denial) => return (Err(denial), String::new()),
+        Err(denial) => return (Err(denial), url),
     };
-    let url = format!("http://{}/{}/{}{SUFFIX}", address.host, address.app, address.stream);
     let granted = async {
         if let Some(reason) = place.refusal() {
             return Err(reason.into());

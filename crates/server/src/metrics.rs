@@ -81,6 +81,11 @@ impl Metrics {
         self.refused.get_or_create(&Refused { action, reason: reason.code() }).inc();
     }
 
+    pub(crate) fn unheard(&self, connections: u64) {
+        let refused = Refused { action: "connect", reason: "unheard" };
+        self.refused.get_or_create(&refused).inc_by(connections);
+    }
+
     pub(crate) fn publish_began(&self) {
         self.publishes.inc();
     }

@@ -9,7 +9,7 @@ use thalweg_hub::{Depth, Filter, Leave, Protocol, Publication, Subscription};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
-use thalweg_wire::rtmp::server::{Event, Session};
+use thalweg_wire::rtmp::server::{By, Event, Session};
 use tokio::sync::oneshot;
 
 use crate::cause::Cause;
@@ -135,11 +135,15 @@ impl Connection {
                 let words = ended.to_string();
                 let denial = Denial { reason: Reason::Full, words };
                 self.ctx.refused("connect", peer, None, &denial);
+                let status = Status::error(code::CONNECT_REJECTED, denial.words);
+                self.driver.farewell(&status.with_reason(denial.reason.code())).await;
             }
             Ended::Protocol(error) => {
                 self.ctx.metrics.protocol_error();
-                tracing::info!(%peer, %error, "connection cut");
-                let status = Status::error(code::CONNECT_CLOSED, error.to_string());
+                let error = error.to_string();
+                tracing::info!(%peer, error, "connection cut");
+
+                let status = Status::error(code::CONNECT_CLOSED, error);
                 self.driver.farewell(&status).await;
             }
         }
@@ -163,10 +167,15 @@ impl Connection {
         let (agent, epoch) = (self.agent.clone(), publication.epoch());
         tracing::info!(%stream, %peer, agent, epoch, "publish begins");
         self.ctx.metrics.publish_began();
-        let (next, cause) = self.run_publication(publication).await;
-        let (seconds, errcode) = (began.elapsed().as_secs(), cause.errcode());
-        tracing::info!(%stream, %peer, epoch, seconds, errcode, %cause, "publish ends");
-        next
+        let over = self.run_publication(publication).await;
+        let (seconds, cause) = (began.elapsed().as_secs(), Cause::from(&over));
+        let (errcode, cause) = (cause.errcode(), cause.to_string());
+        tracing::info!(%stream, %peer, epoch, seconds, errcode, cause, "publish ends");
+        match over {
+            Over::Peer(_) => Some(self),
+            Over::Connection(ended) => self.end(ended).await,
+            Over::Seat(leave) => self.dismiss(leave).await,
+        }
     }
 
     fn take_seat(&mut self, permit: Permit) -> Result<Publication, Denial> {
@@ -177,32 +186,30 @@ impl Connection {
         self.ctx.publish(permit, self.peer, &self.agent)
     }
 
-    /// Appends what comes until either side ends it; answers why.
-    async fn run_publication(mut self, mut publication: Publication) -> (Option<Self>, Cause) {
+    /// Appends what comes until either side ends it.
+    async fn run_publication(&mut self, mut publication: Publication) -> Over {
         loop {
             let event = tokio::select! {
-                biased;
-                leave = publication.must_leave() => return self.dismiss(leave).await,
+                leave = publication.must_leave() => return Over::Seat(leave),
                 event = self.driver.next_event() => event,
             };
             let mut event = match event {
                 Ok(event) => Some(event),
                 Err(ended) => {
                     publication.close(now());
-                    let cause = Cause::from(&ended);
-                    return (self.end(ended).await, cause);
+                    return Over::Connection(ended);
                 }
             };
             while let Some(e) = event {
                 match e {
                     Event::Frame(frame) => {
                         if let Err(leave) = publication.append(frame, now()) {
-                            return self.dismiss(leave).await;
+                            return Over::Seat(leave);
                         }
                     }
                     Event::Ended(by) => {
                         publication.close(now());
-                        return (Some(self), by.into());
+                        return Over::Peer(by);
                     }
                     // A publisher has nothing else to say that means anything here. Questions
                     // cannot come: the session asks none while it publishes.
@@ -219,15 +226,25 @@ impl Connection {
     }
 
     /// Sends a publisher away.
-    async fn dismiss(self, leave: Leave) -> (Option<Self>, Cause) {
+    async fn dismiss(self, leave: Leave) -> Option<Self> {
         let code = match leave {
             Leave::Replaced { .. } => code::PUBLISH_REPLACED,
             Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
             Leave::Gone => code::PUBLISH_FAILED,
         };
         self.driver.farewell(&Status::error(code, leave.to_string())).await;
-        (None, leave.into())
+        None
     }
+}
+
+/// What ended a publication.
+pub(crate) enum Over {
+    /// The publisher, who stays.
+    Peer(By),
+    /// The connection's end.
+    Connection(Ended),
+    /// The hub.
+    Seat(Leave),
 }
 
 /// Playing.
@@ -295,18 +312,17 @@ impl Connection {
         let (ctx, handle) = (Arc::clone(&self.ctx), self.ctx.egress.seat(seat).await);
         let (outcome, done) = self.run_play(&handle, ended).await;
         drop(handle);
-        let why = done.as_ref().map(|d| d.why);
         viewing.over(&ctx, done.as_ref());
-        let mut connection = match outcome {
-            Ok(connection) => connection,
-            Err((connection, ended)) => return connection.end(ended).await,
-        };
+        if let Err(ended) = outcome {
+            return self.end(ended).await;
+        }
+        let Done { why, unsaid, .. } = done?;
         // A message that was cut cannot be followed by another.
-        connection.driver.undivert(done?.unsaid?);
-        match why? {
-            End::Dismissed => Some(connection),
+        self.driver.undivert(unsaid?);
+        match why {
+            End::Dismissed => Some(self),
             End::StreamEnded => {
-                connection.say_stream_ended().await;
+                self.say_stream_ended().await;
                 None
             }
             End::PeerGone | End::TooSlow => None,
@@ -314,16 +330,19 @@ impl Connection {
     }
 
     /// Speaks with a viewer while a pump feeds it.
+    ///
+    /// What it asks of the pump costs that some work, and the others on it some time. So it is not
+    /// read from for a moment after each time: one that asks without end waits for itself.
     async fn run_play(
-        mut self,
+        &mut self,
         handle: &Handle,
         mut over: oneshot::Receiver<Done>,
-    ) -> (Result<Self, (Self, Ended)>, Option<Done>) {
+    ) -> (Result<(), Ended>, Option<Done>) {
         let mut filter = Filter::ALL;
         loop {
             let step = tokio::select! {
                 biased;
-                done = &mut over => return (Ok(self), done.ok()),
+                done = &mut over => return (Ok(()), done.ok()),
                 step = self.driver.next() => step,
             };
             match step {
@@ -340,7 +359,7 @@ impl Connection {
                 // What the peer asks next is for whoever comes after this: not one step further.
                 Ok(Step::Event(Event::Ended(_))) => {
                     handle.dismiss().await;
-                    return (Ok(self), over.await.ok());
+                    return (Ok(()), over.await.ok());
                 }
                 // The session asks nothing, and takes no media, while it plays.
                 Ok(Step::Event(
@@ -349,12 +368,16 @@ impl Connection {
                     | Event::Play(_)
                     | Event::Frame(_)
                     | Event::Ignored(_),
-                )) => {}
+                )) => continue,
                 Err(ended) => {
                     handle.dismiss().await;
                     let done = over.await.ok().map(|d| Done { why: End::PeerGone, ..d });
-                    return (Err((self, ended)), done);
+                    return (Err(ended), done);
                 }
+            }
+            tokio::select! {
+                done = &mut over => return (Ok(()), done.ok()),
+                () = tokio::time::sleep(ASKING_PAUSE) => {}
             }
         }
     }
@@ -374,3 +397,6 @@ fn seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(Duration::ZERO)
 }
+
+/// Between two things that a viewer may ask of its pump: 20 a second.
+const ASKING_PAUSE: Duration = Duration::from_millis(50);

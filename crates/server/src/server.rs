@@ -161,7 +161,10 @@ impl Doors {
                         });
                     }
                 }
-                _ = sweep.tick() => ctx.hub.sweep(now()),
+                _ = sweep.tick() => {
+                    ctx.hub.sweep(now());
+                    ctx.log_unheard();
+                }
                 Some(ended) = self.tasks.join_next() => log_panic(ended),
             }
         }

@@ -571,3 +571,16 @@ async fn a_great_crowd_does_not_keep_the_core_to_itself() {
     // The pump pauses after 128 writes; the runtime may give it two turns in a row.
     assert!(longest <= 256, "{longest} writes between two turns of another");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_asks_and_does_not_read_is_cut() {
+    let mut world = World::new();
+    world.append(&Recipe::default().frames_for(1000));
+    let viewer = world.seat(Pipe::new(Some(100)), RTMP, Lag::LIVE).await;
+    for _ in 0..70 {
+        viewer.handle.say(vec![0; 1024]).await;
+        settle().await;
+    }
+    let done = tokio::time::timeout(Duration::from_secs(1), viewer.done).await.unwrap().unwrap();
+    assert_eq!(done.why, End::TooSlow, "long before its twenty seconds are over");
+}

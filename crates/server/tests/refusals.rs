@@ -178,7 +178,7 @@ async fn a_class_that_waits_for_its_teacher() {
 async fn strangers_with_unfinished_messages_fill_no_memory() {
     use tokio::io::AsyncWriteExt;
     let server = TestServer::with(|c| {
-        c.limits.strangers_bytes_max = 64 << 10;
+        c.limits.strangers_bytes_max = 256 << 10;
         c.limits.strangers_per_address_max = 100;
     });
     let mut begun = vec![0; 1 + 2 * 1536];

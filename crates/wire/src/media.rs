@@ -21,8 +21,6 @@ pub struct Frame {
     pub key: bool,
     /// A sequence header or metadata: state a newcomer needs before any media.
     pub config: bool,
-    /// Video only: no other frame refers to it.
-    pub disposable: bool,
     /// The FLV tag body.
     pub payload: Bytes,
 }
@@ -65,15 +63,7 @@ impl Frame {
             Kind::Video => body::video(&payload),
             Kind::Data => body::data(&payload),
         };
-        Frame {
-            kind,
-            track: class.track,
-            dts,
-            key: class.key,
-            config: class.config,
-            disposable: class.disposable,
-            payload,
-        }
+        Frame { kind, track: class.track, dts, key: class.key, config: class.config, payload }
     }
 
     /// Which configuration this one replaces: of its kind, track and packet type, because colour

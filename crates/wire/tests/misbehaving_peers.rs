@@ -280,6 +280,15 @@ fn floods_while_a_question_is_open() {
 }
 
 #[test]
+fn sends_an_aggregate_of_ever_so_many_parts() {
+    let part = b"\x09\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x0c";
+    let enough = Server::publishing().message(1, types::AGGREGATE, &part.repeat(1024));
+    assert_eq!(enough, Ok(()));
+    let result = Server::publishing().message(1, types::AGGREGATE, &part.repeat(1025));
+    assert_eq!(result, Err(Misbehaved::Aggregate.into()));
+}
+
+#[test]
 fn sends_an_aggregate_whose_parts_run_over() {
     let mut server = Server::publishing();
     let part = b"\x09\0\0\xff\0\0\0\0\0\0\0\x17";

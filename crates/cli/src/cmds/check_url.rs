@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use thalweg_access::{Action, Query, Request, Verdict, explain};
 use thalweg_wire::rtmp::Address;
+use thalweg_wire::rtmp::address::strip_scheme;
 
 use crate::setup::{self, Setup};
 use crate::show;
@@ -65,12 +66,12 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
 
 /// The stream a URL names, and what such URLs are usually for.
 fn parse(url: &str) -> Result<(Address, Action)> {
-    if url.starts_with("rtmp://") {
+    if strip_scheme(url, "rtmp://").is_some() {
         let address = Address::from_url(url).with_context(|| no_query(url))?;
         return Ok((address, Action::Push));
     }
-    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
-        bail!("the URL should begin with rtmp:// or http://");
+    let Some(rest) = strip_scheme(url, "http://").or(strip_scheme(url, "https://")) else {
+        bail!("the URL should begin with rtmp://, http:// or https://");
     };
     // The same parts in the same places, but for the suffix.
     let address = Address::from_url(&format!("rtmp://{rest}")).with_context(|| no_query(url))?;

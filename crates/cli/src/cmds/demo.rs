@@ -8,6 +8,7 @@ use anyhow::Result;
 use thalweg_access::PolicyHandle;
 use thalweg_server::LoadError;
 use thalweg_wire::rtmp::address::host_of;
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::cmds::serve::{load, run_server};
@@ -60,11 +61,13 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let yours = Sheet::new(&setup, &Wish::new("demo", YOURS_VALID))?;
     print_welcome(&setup, &clock, &yours);
     let own_url = clock.push_to(reachable(server.rtmp_address()?));
-    let clock = tokio::spawn(run_clock(own_url));
+    let (stop, stopped) = watch::channel(false);
+    let clock = tokio::spawn(run_clock(own_url, stopped));
     run_server(server, async {
         told_to_stop().await;
-        // Before the server, or it would complain of it.
-        clock.abort();
+        // Before the server, which would send it away.
+        stop.send_replace(true);
+        let _ = tokio::time::timeout(CLOCK_END, clock).await;
     })
     .await;
     Ok(ExitCode::SUCCESS)
@@ -73,15 +76,23 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
 /// Says how to choose another port where there is no configuration.
 fn advise(error: LoadError) -> anyhow::Error {
     match error {
-        LoadError::PortInUse { what, port, key } => {
-            let option = format!("--{}-port", key.split('.').next().unwrap_or_default());
-            anyhow::anyhow!(
-                "port {port} for {what} is in use by another program: stop it, or choose another \
-                 port with {option}"
-            )
-        }
-        other => other.into(),
+        LoadError::PortInUse { what, port, key } => anyhow::anyhow!(
+            "port {port} for {what} is in use by another program: stop it, or choose another port \
+             with {}",
+            option_for(key)
+        ),
+        LoadError::PortTwice { port, one, other } => anyhow::anyhow!(
+            "port {port} cannot be for two: choose another with {} or {}",
+            option_for(one),
+            option_for(other)
+        ),
+        other @ LoadError::Listen { .. } => other.into(),
     }
+}
+
+/// `rtmp.listen` is `--rtmp-port`.
+fn option_for(key: &str) -> String {
+    format!("--{}-port", key.split('.').next().unwrap_or_default())
 }
 
 fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
@@ -113,16 +124,29 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listener.port())
 }
 
-/// Publishes the clock for ever, through the front door like anyone else.
-async fn run_clock(url: String) {
+/// Publishes the clock until the demo stops, through the front door like anyone else.
+async fn run_clock(url: String, mut stopped: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = clock::publish(&url, std::future::pending()).await {
-            tracing::warn!(%error, "the clock stopped; it starts again");
+        let mut listener = stopped.clone();
+        let stop = async {
+            let _ = listener.wait_for(|stop| *stop).await;
+        };
+        match clock::publish(&url, stop).await {
+            Ok(()) => return,
+            Err(error) => {
+                let error = error.to_string();
+                tracing::warn!(error, "the clock stopped; it starts again");
+            }
         }
-        tokio::time::sleep(CLOCK_PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(CLOCK_PAUSE) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
     }
 }
 
 const CLOCK_VALID: Duration = Duration::from_secs(10 * 365 * 86_400);
 const YOURS_VALID: Duration = Duration::from_secs(86_400);
+/// How long the clock may take to end.
+const CLOCK_END: Duration = Duration::from_secs(1);
 const CLOCK_PAUSE: Duration = Duration::from_secs(1);

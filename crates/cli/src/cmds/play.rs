@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overwrite: bool,
     /// Stop after so long.
-    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(long, value_parser = show::time, value_name = "TIME")]
     duration: Option<Duration>,
     /// Print no statistics.
     #[arg(long, short)]
@@ -111,8 +111,10 @@ async fn open(path: &str, overwrite: bool) -> Result<Sink> {
         }
         return Ok(Box::new(tokio::io::stdout()));
     }
+    // A pipe or a device holds nothing that could be lost.
+    let is_special = tokio::fs::metadata(path).await.is_ok_and(|m| !m.is_file());
     let mut options = tokio::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).create_new(!overwrite);
+    options.write(true).create(true).truncate(true).create_new(!overwrite && !is_special);
     match options.open(path).await {
         Ok(file) => Ok(Box::new(tokio::io::BufWriter::new(file))),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -1,6 +1,6 @@
 //! `thalweg push`
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3, value_name = "TIMES")]
     retries: u32,
     /// How long to wait before trying again.
-    #[arg(long, default_value = "3s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "3s", value_parser = show::time, value_name = "TIME")]
     retry_wait: Duration,
     /// Print no statistics.
     #[arg(long, short)]
@@ -46,6 +46,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if args.source == "clock" {
+        show::note("pushing the test clock; Ctrl-C ends it");
+    }
     let (mut tries, mut stop) = (0, pin!(told_to_stop()));
     loop {
         let began = Instant::now();
@@ -68,14 +71,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Pushes until the source ends, or until told to stop: either way the server hears of it.
-async fn push(args: &Args, stop: impl Future<Output = ()>) -> Result<()> {
+async fn push(args: &Args, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<()> {
     if args.source == "clock" {
-        show::note("pushing the test clock; Ctrl-C ends it");
         return Ok(clock::publish(&args.url, stop).await?);
     }
     // Opened first: a wrong name should not begin a stream.
     let input = open(&args.source).await?;
-    let mut sender = Sender::connect(args).await?;
+    let mut sender = tokio::select! {
+        sender = Sender::connect(args) => sender?,
+        () = &mut stop => return Ok(()),
+    };
     let sent = tokio::select! {
         sent = sender.send_all(args, input) => sent,
         () = stop => Ok(()),
@@ -129,7 +134,12 @@ impl Sender {
 
     async fn send_once(&mut self, args: &Args, mut reader: Reader<Input>) -> Result<()> {
         loop {
-            match reader.next_frame().await {
+            let next = tokio::select! {
+                next = reader.next_frame() => next,
+                // A source may be silent for so long that the server gives up.
+                over = self.publisher.over() => return Err(over.into()),
+            };
+            match next {
                 Ok(Some(frame)) => self.send(frame).await?,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(explain(&args.source, &error)),

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "live")]
     app: String,
     /// How long the URLs are good: 90m, 12h, 7d.
-    #[arg(long, default_value = "24h", value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(long, default_value = "24h", value_parser = show::time, value_name = "TIME")]
     expires: Duration,
     /// Host in the URLs. Without this: the account's own, else the configured one.
     #[arg(long, value_parser = host_of)]

@@ -99,7 +99,7 @@ impl Pump {
             tokio::select! {
                 Some(id) = self.rung.recv() => self.on_ring(id),
                 command = self.commands.recv() => match command {
-                    Some(command) => self.command(command).await,
+                    Some(command) => self.obey(command).await,
                     None => return,
                 },
                 () = tokio::time::sleep_until(wake_at.into()) => {}
@@ -109,7 +109,7 @@ impl Pump {
             }
             for _ in 0..COMMANDS_A_ROUND {
                 let Ok(command) = self.commands.try_recv() else { break };
-                self.command(command).await;
+                self.obey(command).await;
             }
             let now = now();
             self.flush_due(now).await;
@@ -190,6 +190,7 @@ impl Pump {
             Err(panic) => {
                 tracing::error!(panic, "the viewers of a stream were lost to a bug");
                 self.abandon(id);
+                self.tools = Tools::default();
             }
         }
     }
@@ -243,6 +244,14 @@ impl Pump {
     fn abandon(&mut self, id: DeckId) {
         self.take_away(id);
         self.deck_of.retain(|_, deck| *deck != id);
+    }
+
+    /// Does what it is asked. A bug that shows there is the end of the viewer it was about, who has
+    /// been taken out of everything else by then.
+    async fn obey(&mut self, command: Command) {
+        if let Err(panic) = contained(self.command(command)).await {
+            tracing::error!(panic, "a viewer was lost to a bug");
+        }
     }
 
     async fn command(&mut self, command: Command) {

@@ -93,6 +93,8 @@ pub(super) struct Viewer {
     /// Bytes to send before any frame, and how many of them are sent.
     lead: Vec<u8>,
     lead_sent: usize,
+    /// What we were asked to say since all of that was last sent.
+    said: usize,
     /// A frame that is partly sent, and how many of its bytes are.
     partial: Option<Box<(Frame, usize)>>,
     /// Set while the socket takes nothing: since when, and what had been sent then.
@@ -165,6 +167,7 @@ impl Viewer {
             paused: false,
             lead: seat.greeting,
             lead_sent: 0,
+            said: 0,
             partial: None,
             slow: None,
             seated: Arc::clone(seated),
@@ -173,7 +176,11 @@ impl Viewer {
 
     /// Adds control bytes, to go out at the next message border.
     pub(super) fn say(&mut self, bytes: &[u8]) {
-        self.lead.extend_from_slice(bytes);
+        self.said += bytes.len();
+        // Past the bound it is cut at its next turn, and what it is not told is no loss.
+        if self.said <= SAID_BYTES_MAX {
+            self.lead.extend_from_slice(bytes);
+        }
     }
 
     /// Stops media, or goes on with it: at the newest key frame, if that is ahead of where it was.
@@ -217,15 +224,15 @@ impl Viewer {
 
     /// Sends what is due, up to frame `until`.
     pub(super) fn serve(&mut self, until: Seq, now: Instant, tools: &mut Tools) -> Served {
+        if self.said > SAID_BYTES_MAX {
+            return Served::Gone(End::TooSlow);
+        }
         // Asking a socket that is known to be full costs nothing; gathering for it would.
         if self.slow.is_some() && !self.socket.may_write() {
             return Served::Behind;
         }
         for _ in 0..BATCHES_MAX {
             self.start();
-            if self.lead.len() - self.lead_sent > LEAD_BYTES_MAX {
-                return Served::Gone(End::TooSlow);
-            }
             match self.serve_batch(until, tools) {
                 Ok(Served::Level) if self.has_more(until) => {}
                 Ok(Served::Level) => {
@@ -374,6 +381,7 @@ impl Viewer {
         if self.lead_sent == self.lead.len() {
             self.lead = Vec::new();
             self.lead_sent = 0;
+            self.said = 0;
         }
         let whole = tools.ends.partition_point(|&end| end <= sent);
         let Some((seq, frame)) = tools.batch.frames.get(whole) else {
@@ -403,13 +411,14 @@ struct Layout {
 /// Frames and payload bytes of one vectored write.
 const BATCH_FRAMES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 512 << 10;
-/// The kernel takes 1024 pieces; a frame of 4 MiB makes 140.
-const PIECES_MAX: usize = 800;
+/// Pieces gathered before the last frame of a write. The kernel takes 1024 at a time and a frame of
+/// 16 MiB makes 560, so even with that the write is cut short nowhere but at a full socket.
+const PIECES_MAX: usize = 400;
 /// Writes in a row before others on this core have a turn: some 2.5 ms.
 const WRITES_A_BREATH: usize = 128;
 /// Writes a viewer gets in one turn: 4 MiB, then others have theirs.
 const BATCHES_MAX: usize = 8;
-/// Control bytes and configuration that may wait for a viewer that does not read.
-const LEAD_BYTES_MAX: usize = 512 << 10;
+/// Answers that may wait for a viewer that asks and does not read.
+const SAID_BYTES_MAX: usize = 64 << 10;
 /// A viewer is given this long to show that it reads.
 pub(super) const SLOW_AFTER: Duration = Duration::from_secs(20);

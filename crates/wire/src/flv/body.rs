@@ -21,8 +21,6 @@ pub struct Class {
     pub key: bool,
     /// A sequence header or metadata.
     pub config: bool,
-    /// No other frame refers to it.
-    pub disposable: bool,
     /// Offset of the codec's own bytes: the configuration record, or the coded data. For a body
     /// with several tracks, the first of them.
     pub data_at: usize,
@@ -92,6 +90,10 @@ fn legacy_video(first: u8, r: &mut Reader<'_>) -> Option<Class> {
         _ => None,
     };
     let mut class = Class { codec, data_at: 1, ..Class::default() };
+    if frame_type == FRAME_COMMAND {
+        // One byte follows, which is no packet type, and nothing to decode.
+        return Some(class);
+    }
     let config = if matches!(codec, Some(Codec::Avc | Codec::Hevc | Codec::Av1)) {
         let packet_type = r.u8()?;
         class.data_at = 5;
@@ -189,13 +191,13 @@ impl Class {
     fn set_frame_type(&mut self, frame_type: u8, config: bool) {
         self.config = config;
         self.key = !config && matches!(frame_type, FRAME_KEY | FRAME_GENERATED_KEY);
-        self.disposable = !config && frame_type == FRAME_DISPOSABLE;
     }
 }
 
 const FRAME_KEY: u8 = 1;
-const FRAME_DISPOSABLE: u8 = 3;
 const FRAME_GENERATED_KEY: u8 = 4;
+/// "Video info or command": a byte that Flash players obeyed.
+const FRAME_COMMAND: u8 = 5;
 
 const AVC_SEQUENCE_HEADER: u8 = 0;
 const AVC_END_OF_SEQUENCE: u8 = 2;
@@ -218,15 +220,8 @@ const MULTITRACK_ONE: u8 = 0;
 mod tests {
     use super::*;
 
-    const NOTHING: Class = Class {
-        codec: None,
-        track: 0,
-        packet_type: 0,
-        key: false,
-        config: false,
-        disposable: false,
-        data_at: 0,
-    };
+    const NOTHING: Class =
+        Class { codec: None, track: 0, packet_type: 0, key: false, config: false, data_at: 0 };
     const AVC: Class = Class { codec: Some(Codec::Avc), data_at: 5, ..NOTHING };
     const HEVC: Class = Class { codec: Some(Codec::Hevc), ..NOTHING };
 
@@ -237,7 +232,8 @@ mod tests {
             ("H.264 sequence header", &[0x17, 0, 0, 0, 0], Class { config: true, ..AVC }),
             ("H.264 key frame", &[0x17, 1, 0, 0, 0], Class { key: true, ..AVC }),
             ("H.264 inter frame", &[0x27, 1, 0, 0, 80], AVC),
-            ("H.264 disposable frame", &[0x37, 1, 0, 0, 0], Class { disposable: true, ..AVC }),
+            ("H.264 disposable frame", &[0x37, 1, 0, 0, 0], AVC),
+            ("command, not a sequence header", &[0x57, 0], Class { data_at: 1, ..AVC }),
             ("H.264 end of sequence", &[0x17, 2, 0, 0, 0], AVC),
             ("cut after the first byte", &[0x17], NOTHING),
             ("legacy HEVC key frame", &[0x1c, 1, 0, 0, 0], Class { key: true, data_at: 5, ..HEVC }),

@@ -72,7 +72,7 @@ impl Address {
     /// # Errors
     /// [`BadAddress`] saying what a usable URL would have.
     pub fn from_url(url: &str) -> Result<Address, BadAddress> {
-        let rest = url.strip_prefix("rtmp://").ok_or(BadAddress::Scheme("rtmp://"))?;
+        let rest = strip_scheme(url, "rtmp://").ok_or(BadAddress::Scheme("rtmp://"))?;
         let (authority, path) = match rest.find(['/', '?']) {
             Some(i) => rest.split_at(i),
             None => (rest, ""),
@@ -158,6 +158,12 @@ fn check_segment(segment: &str) -> Result<(), BadAddress> {
         Some(c) => Err(BadAddress::Character(c)),
         None => Ok(()),
     }
+}
+
+/// What follows a URL's scheme, if it is this one: in capitals or not (RFC 3986, section 3.1).
+pub fn strip_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
+    let (found, rest) = url.split_at_checked(scheme.len())?;
+    found.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// Reads a host as an operator writes it: a name or an address, brackets or not. Answers it as

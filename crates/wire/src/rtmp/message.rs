@@ -165,7 +165,8 @@ pub fn unwrap_data_frame(body: Bytes) -> Option<Bytes> {
 /// copied: one that is kept must not keep the whole aggregate.
 ///
 /// # Errors
-/// [`Misbehaved::Aggregate`] when a part runs over the end.
+/// [`Misbehaved::Aggregate`] when a part runs over the end, or there are over a thousand: each costs
+/// more to keep than the fifteen bytes it may have taken to send.
 pub fn split_aggregate(timestamp: u32, body: &Bytes) -> Result<Vec<(u8, u32, Bytes)>, Error> {
     let mut parts = Vec::new();
     let mut at = 0;
@@ -174,7 +175,7 @@ pub fn split_aggregate(timestamp: u32, body: &Bytes) -> Result<Vec<(u8, u32, Byt
         let header = body.get(at..).and_then(TagHeader::decode).ok_or(Misbehaved::Aggregate)?;
         let begin = at + TAG_HEADER_BYTES;
         let end = begin + header.body_bytes as usize;
-        if end > body.len() {
+        if end > body.len() || parts.len() == AGGREGATE_PARTS_MAX {
             return Err(Misbehaved::Aggregate.into());
         }
         let first = *first_time.get_or_insert(header.timestamp);
@@ -195,3 +196,6 @@ pub fn control_header(control: &Control, body: &[u8]) -> Header {
         stream_id: 0,
     }
 }
+
+/// Parts of an aggregate: encoders put a second of media into one, some hundred.
+const AGGREGATE_PARTS_MAX: usize = 1024;

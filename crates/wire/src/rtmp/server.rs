@@ -171,11 +171,6 @@ impl Session {
     pub fn held_bytes(&self) -> usize {
         self.link.reserved_bytes() + self.held.capacity()
     }
-
-    /// What the peer said when it connected.
-    pub fn connect(&self) -> Option<&Connect> {
-        self.connect.as_deref()
-    }
 }
 
 /// What came from the network or the clock.
