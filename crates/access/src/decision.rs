@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::{Action, Domain, Policy};
+use crate::policy::{Account, Action, Domain, Policy};
 use crate::query::Query;
 use crate::reason::Reason;
 use crate::sign::{Signature, Unsigned};
@@ -30,6 +30,29 @@ pub struct Allow {
     /// Set when a valid signature was shown, compulsory or not. Two requests for one stream with
     /// the same credential come from holders of the same key.
     pub credential: Option<String>,
+    /// How a play is to be served.
+    pub class: Class,
+}
+
+/// How a play is served: by what its URL has shown, because the lower delay is a cost that others
+/// share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Class {
+    /// For viewers who tolerate seconds.
+    #[default]
+    Live,
+    /// For viewers who talk back.
+    Rtc,
+}
+
+impl Class {
+    /// `live` or `rtc`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Live => "live",
+            Class::Rtc => "rtc",
+        }
+    }
 }
 
 /// Decides.
@@ -52,8 +75,28 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Result
     if compulsory && let Err(reason) = signed {
         return Err(reason);
     }
-    let credential = signed.is_ok().then(|| format!("account {}", account.bizid));
-    Ok(Allow { account: Arc::clone(&account.bizid), credential })
+    let class = match request.action {
+        Action::Play if is_rtc(account, host, request, signed, now_unix_s) => Class::Rtc,
+        Action::Play | Action::Push => Class::Live,
+    };
+    let is_signed = signed.is_ok() || class == Class::Rtc;
+    let credential = is_signed.then(|| format!("account {}", account.bizid));
+    Ok(Allow { account: Arc::clone(&account.bizid), credential, class })
+}
+
+/// Whether a play URL is one of RTC mode: it has a `bizid`, and a valid signature even where none
+/// is asked for. The vendor signs these with the push key until a play key is set, so either will
+/// do.
+fn is_rtc(
+    account: &Account,
+    host: &str,
+    request: &Request<'_>,
+    signed: Result<(), Reason>,
+    now_unix_s: u64,
+) -> bool {
+    let push = || account.domains_for(Action::Push, host);
+    request.query.get("bizid").is_some_and(|id| !id.is_empty())
+        && (signed.is_ok() || verify(&push(), request, now_unix_s).is_ok())
 }
 
 /// Whether one of the domains' keys signed this, and it has not expired.

@@ -25,7 +25,7 @@ mod query;
 mod reason;
 mod sign;
 
-pub use decision::{Allow, Request, decide};
+pub use decision::{Allow, Class, Request, decide};
 pub use explain::{Finding, Verdict, explain};
 pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};

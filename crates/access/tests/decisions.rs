@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use thalweg_access::{
-    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyError, Query, Reason, Request,
+    Account, Action, Class, Domain, Expiry, Key, Keys, Policy, PolicyError, Query, Reason, Request,
     Scheme, Verdict, decide, explain,
 };
 use thalweg_testkit::corpus;
@@ -327,5 +327,36 @@ fn every_reason_has_its_own_word() {
         for action in [Action::Push, Action::Play] {
             assert!(reason.rtmp_code(action).starts_with("NetStream."));
         }
+    }
+}
+
+#[test]
+fn rtc_mode_is_for_plays_with_an_account_number_and_a_valid_signature() {
+    let play_key = signed("play key of 1", "room", NOW + 60);
+    let push_key = signed("push key of 1", "room", NOW + 60);
+    let expired = signed("play key of 1", "room", NOW - 60);
+    for (name, action, query, want) in [
+        ("nothing", Action::Play, String::new(), Class::Live),
+        ("signed, as any play may be", Action::Play, play_key.clone(), Class::Live),
+        ("a number alone", Action::Play, "bizid=1".to_owned(), Class::Live),
+        ("an empty number", Action::Play, format!("{play_key}&bizid="), Class::Live),
+        ("both", Action::Play, format!("{play_key}&bizid=1"), Class::Rtc),
+        (
+            "as the vendor's sample has it",
+            Action::Play,
+            format!("{play_key}&bizid=bizid"),
+            Class::Rtc,
+        ),
+        ("signed with the push key", Action::Play, format!("bizid=1&{push_key}"), Class::Rtc),
+        ("over", Action::Play, format!("bizid=1&{expired}"), Class::Live),
+        ("a push", Action::Push, format!("bizid=1&{push_key}"), Class::Live),
+    ] {
+        let (host, app, stream) = ("h", "live", "room");
+        let request = Request { action, host, app, stream, query: Query::new(&query) };
+        let allow = decide(&policy(), &request, NOW).unwrap();
+        assert_eq!(allow.class, want, "{name}");
+        let is_signed = query.contains("txSecret") && name != "over";
+        // A push key opens plays of this class only.
+        assert_eq!(allow.credential.is_some(), is_signed, "{name}");
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use thalweg_access::{Action, Allow, PolicyReader, Query, Reason, Request, decide};
+use thalweg_access::{Action, Allow, Class, PolicyReader, Query, Reason, Request, decide};
 use thalweg_hub::{
     Credential, Depth, Hub, Lag, Protocol, Publication, PublishError, Publisher, StreamKey,
     Subscription,
@@ -14,7 +14,7 @@ use thalweg_wire::rtmp::command::Status;
 use tokio::sync::watch;
 
 use crate::clock::now;
-use crate::config::{CACHE_MS_MAX, Config};
+use crate::config::{CACHE_MS_MAX, Config, FLUSH_MS_MAX};
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
@@ -50,9 +50,9 @@ impl Context {
             query: Query::new(&address.query),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Allow { account, credential } = decide(&self.policy.get(), &request, now)?;
+        let Allow { account, credential, class } = decide(&self.policy.get(), &request, now)?;
         let key = StreamKey::new(&account, &address.app, &address.stream);
-        Ok(Permit { key, credential: credential.map(Credential) })
+        Ok(Permit { key, credential: credential.map(Credential), class })
     }
 
     /// Gives a peer the seat of a stream's publisher.
@@ -62,7 +62,7 @@ impl Context {
         peer: SocketAddr,
         agent: &str,
     ) -> Result<Publication, Denial> {
-        let Permit { key, credential } = permit;
+        let Permit { key, credential, .. } = permit;
         let publisher = Publisher { peer, credential, agent: agent.to_owned() };
         Ok(self.hub.publish(&key, publisher, now())?)
     }
@@ -73,10 +73,14 @@ impl Context {
         permit: &Permit,
         protocol: Protocol,
     ) -> Result<Subscription, Denial> {
+        let lag = match permit.class {
+            Class::Live => Lag::LIVE,
+            Class::Rtc => Lag::RTC,
+        };
         let live = async {
             // A stream that ends while it is waited for may begin again under the same name.
             loop {
-                let subscription = self.hub.subscribe(&permit.key, protocol, Lag::LIVE, now())?;
+                let subscription = self.hub.subscribe(&permit.key, protocol, lag, now())?;
                 if subscription.live().await {
                     return Ok(subscription);
                 }
@@ -118,17 +122,23 @@ impl Context {
         raw.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect()
     }
 
-    /// Where a viewer starts: as its URL says, or as configured.
-    pub(crate) fn depth(&self, query: Query<'_>) -> Depth {
-        let asked = query.get("cache").and_then(|ms| ms.parse::<u64>().ok());
-        match asked.unwrap_or(self.config.play.cache_ms).min(CACHE_MS_MAX) {
+    /// How a viewer is served: as its URL asks, as its class allows, or as configured.
+    pub(crate) fn terms(&self, permit: &Permit, query: Query<'_>) -> Terms {
+        let asked = |name| query.get(name).and_then(|ms| ms.parse::<u64>().ok());
+        let play = &self.config.play;
+        let (cache_ms, flush_ms) = match permit.class {
+            Class::Live => (play.cache_ms, play.flush_ms),
+            Class::Rtc => (0, 0),
+        };
+        let depth = match asked("cache").unwrap_or(cache_ms).min(CACHE_MS_MAX) {
             0 => Depth::Newest,
             ms => Depth::AtLeast(ms),
-        }
-    }
-
-    pub(crate) fn flush(&self) -> Duration {
-        Duration::from_millis(self.config.play.flush_ms)
+        };
+        // Longer than its class has is cheaper; shorter is a cost that others would share. In
+        // steps, because viewers share their writes only with those who have the same.
+        let steps = asked("flush").unwrap_or(0).min(FLUSH_MS_MAX).div_ceil(FLUSH_MS_STEP);
+        let flush = Duration::from_millis(flush_ms.max(steps * FLUSH_MS_STEP));
+        Terms { depth, flush }
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -146,6 +156,16 @@ impl Context {
 pub(crate) struct Permit {
     pub(crate) key: StreamKey,
     credential: Option<Credential>,
+    pub(crate) class: Class,
+}
+
+/// How a viewer is served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Where it starts.
+    pub(crate) depth: Depth,
+    /// How long its writes are gathered.
+    pub(crate) flush: Duration,
 }
 
 impl Permit {
@@ -186,5 +206,7 @@ impl From<thalweg_wire::rtmp::address::BadAddress> for Denial {
     }
 }
 
+/// Flush intervals that viewers ask for are multiples of this: ten at most for a stream.
+const FLUSH_MS_STEP: u64 = 50;
 /// Encoders name themselves in a few words.
 const AGENT_CHARS_MAX: usize = 80;

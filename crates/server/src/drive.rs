@@ -154,13 +154,13 @@ impl Driver {
 
     /// Ends what the session runs, tells the peer why, and waits until it has read that, for a
     /// moment at most.
-    pub async fn farewell(mut self, why: &Status) {
+    pub async fn farewell(&mut self, why: &Status) {
         self.session.end(now(), why);
         self.linger().await;
     }
 
     /// Sends what is still to be said, then waits for the peer to close, for a moment at most.
-    pub async fn linger(mut self) {
+    pub async fn linger(&mut self) {
         while let Output::Transmit(bytes) = self.session.poll_output() {
             self.unsent.push(bytes);
         }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use thalweg_access::{Action, Query, Reason};
-use thalweg_hub::{Depth, Filter, Protocol, Subscription};
+use thalweg_hub::{Filter, Protocol, Subscription};
 use thalweg_wire::rtmp;
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::name_of;
 use tokio::net::TcpStream;
 
-use crate::context::{Context, Denial, Permit};
+use crate::context::{Context, Denial, Permit, Terms};
 use crate::egress::{Form, OnDone, Seat};
 use crate::gate::Place;
 use crate::http::{Answer, answer};
@@ -50,7 +50,7 @@ pub(crate) async fn serve(
             return answer(&stream, &refusal).await;
         }
     };
-    let Granted::Watch { permit, subscription, depth } = granted else {
+    let Granted::Watch { permit, subscription, terms } = granted else {
         return answer(&stream, &Answer::media_head()).await;
     };
     let agent = Context::agent(&head.agent);
@@ -61,8 +61,8 @@ pub(crate) async fn serve(
         subscription,
         form: Form::Flv,
         greeting: Answer::media_head().to_bytes(),
-        depth,
-        flush: ctx.flush(),
+        depth: terms.depth,
+        flush: terms.flush,
         watch_peer: true,
         // Nothing waits here while a pump feeds the viewer: its place at the gate and its line in
         // the log go with it.
@@ -81,7 +81,7 @@ enum Granted {
     Watch {
         permit: Permit,
         subscription: Subscription,
-        depth: Depth,
+        terms: Terms,
     },
 }
 
@@ -113,7 +113,7 @@ async fn grant(
         place.let_in();
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));
-        Ok(Granted::Watch { depth: ctx.depth(query), permit, subscription })
+        Ok(Granted::Watch { terms: ctx.terms(&permit, query), permit, subscription })
     };
     (granted.await, url)
 }

@@ -1,11 +1,12 @@
 //! RTMP: accept, who is it, may it, hub, egress.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_access::{Action, Query, Reason};
-use thalweg_hub::{Depth, Filter, Leave, Protocol, Publication, Subscription};
+use thalweg_hub::{Filter, Leave, Protocol, Publication, Subscription};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::cause::Cause;
 use crate::clock::now;
-use crate::context::{Context, Denial, Permit};
+use crate::context::{Context, Denial, Permit, Terms};
 use crate::drive::{Driver, Ended, Step};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
 use crate::gate::Place;
@@ -33,34 +34,13 @@ pub(crate) async fn serve(
     // Whoever comes while the server stops is let in to be told so.
     let stopping = ctx.is_stopping().then_some(Reason::Stopping);
     let mut connection = Connection { ctx, driver, peer, place, agent: String::new() };
-    loop {
-        let event = tokio::select! {
-            event = connection.driver.next_event() => event,
-            () = connection.ctx.stopped(), if stopping.is_none() => {
-                return connection.say_stopping().await;
-            }
-        };
-        let next = match event {
-            Ok(Event::Connect(connect)) => {
-                connection.agent = Context::agent(&connect.flash_ver);
-                connection.connect(stopping).await
-            }
-            Ok(Event::Publish(address)) => connection.publish(address).await,
-            Ok(Event::Play(address)) => connection.play(address).await,
-            Ok(other) => {
-                tracing::debug!(%peer, event = ?other, "ignored");
-                Some(connection)
-            }
-            Err(ended) => connection.end(ended).await,
-        };
-        match next {
-            Some(still_open) => connection = still_open,
-            None => return,
-        }
-    }
+    while connection.next(stopping).await.is_continue() {}
 }
 
-/// A connection between two things it does. Doing one consumes it; what is still open comes back.
+/// A connection. Whatever it does breaks when it is over.
+///
+/// Every viewer has one, and the future that runs it: what that keeps over an `await` is what a
+/// viewer costs.
 struct Connection {
     ctx: Arc<Context>,
     driver: Driver,
@@ -70,9 +50,32 @@ struct Connection {
     agent: String,
 }
 
+type Flow = ControlFlow<()>;
+
 /// Connecting.
 impl Connection {
-    async fn connect(mut self, stopping: Option<Reason>) -> Option<Self> {
+    /// Does the next thing that the peer asks for.
+    async fn next(&mut self, stopping: Option<Reason>) -> Flow {
+        let event = tokio::select! {
+            event = self.driver.next_event() => event,
+            () = self.ctx.stopped(), if stopping.is_none() => return self.say_stopping().await,
+        };
+        match event {
+            Ok(Event::Connect(connect)) => {
+                self.agent = Context::agent(&connect.flash_ver);
+                self.connect(stopping).await
+            }
+            Ok(Event::Publish(address)) => self.publish(address).await,
+            Ok(Event::Play(address)) => self.play(address).await,
+            Ok(other) => {
+                tracing::debug!(peer = %self.peer, event = ?other, "ignored");
+                Continue(())
+            }
+            Err(ended) => self.end(ended).await,
+        }
+    }
+
+    async fn connect(&mut self, stopping: Option<Reason>) -> Flow {
         // A server that is full may still have a place for a publisher; that shows only later.
         let refusal = self.place.refusal().filter(|reason| *reason != Reason::Full);
         if let Some(reason) = stopping.or(refusal) {
@@ -82,7 +85,7 @@ impl Connection {
             return self.reject(&status.with_reason(reason.code())).await;
         }
         match self.driver.accept() {
-            Ok(()) => Some(self),
+            Ok(()) => Continue(()),
             Err(ended) => self.end(ended).await,
         }
     }
@@ -108,26 +111,27 @@ impl Connection {
         self.driver.let_in();
     }
 
-    async fn refuse(self, action: Action, url: &str, denial: &Denial) -> Option<Self> {
+    async fn refuse(&mut self, action: Action, url: &str, denial: &Denial) -> Flow {
         self.ctx.refused(action.name(), self.peer, Some(url), denial);
         self.reject(&denial.to_status(action)).await
     }
 
     /// Says no and closes: a client that was refused has nothing more to ask.
-    async fn reject(mut self, status: &Status) -> Option<Self> {
+    async fn reject(&mut self, status: &Status) -> Flow {
         if self.driver.reject(status).is_ok() {
             self.driver.linger().await;
         }
-        None
+        Break(())
     }
 
-    async fn say_stopping(self) {
+    async fn say_stopping(&mut self) -> Flow {
         let status = Status::error(code::CONNECT_APP_SHUTDOWN, Reason::Stopping.sentence());
         self.driver.farewell(&status).await;
+        Break(())
     }
 
     /// The connection has ended. Who misbehaved is told how, if it still listens.
-    async fn end(self, ended: Ended) -> Option<Self> {
+    async fn end(&mut self, ended: Ended) -> Flow {
         let peer = self.peer;
         match ended {
             Ended::Closed | Ended::Io(_) => tracing::debug!(%peer, %ended, "connection ends"),
@@ -147,13 +151,13 @@ impl Connection {
                 self.driver.farewell(&status).await;
             }
         }
-        None
+        Break(())
     }
 }
 
 /// Publishing.
 impl Connection {
-    async fn publish(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
+    async fn publish(&mut self, address: Result<Address, BadAddress>) -> Flow {
         let (granted, url) = self.ask(Action::Push, address);
         let publication = match granted.and_then(|(permit, _)| self.take_seat(permit)) {
             Ok(publication) => publication,
@@ -172,7 +176,7 @@ impl Connection {
         let (errcode, cause) = (cause.errcode(), cause.to_string());
         tracing::info!(%stream, %peer, epoch, seconds, errcode, cause, "publish ends");
         match over {
-            Over::Peer(_) => Some(self),
+            Over::Peer(_) => Continue(()),
             Over::Connection(ended) => self.end(ended).await,
             Over::Seat(leave) => self.dismiss(leave).await,
         }
@@ -226,14 +230,14 @@ impl Connection {
     }
 
     /// Sends a publisher away.
-    async fn dismiss(self, leave: Leave) -> Option<Self> {
+    async fn dismiss(&mut self, leave: Leave) -> Flow {
         let code = match leave {
             Leave::Replaced { .. } => code::PUBLISH_REPLACED,
             Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
             Leave::Gone => code::PUBLISH_FAILED,
         };
         self.driver.farewell(&Status::error(code, leave.to_string())).await;
-        None
+        Break(())
     }
 }
 
@@ -249,14 +253,17 @@ pub(crate) enum Over {
 
 /// Playing.
 impl Connection {
-    async fn play(mut self, address: Result<Address, BadAddress>) -> Option<Self> {
+    async fn play(&mut self, address: Result<Address, BadAddress>) -> Flow {
         let (granted, url) = self.ask(Action::Play, address);
         let granted = match self.place.refusal() {
             Some(reason) => Err(reason.into()),
             None => granted,
         };
-        let (permit, depth) = match granted {
-            Ok((permit, address)) => (permit, self.ctx.depth(Query::new(&address.query))),
+        let (permit, terms) = match granted {
+            Ok((permit, address)) => {
+                let terms = self.ctx.terms(&permit, Query::new(&address.query));
+                (permit, terms)
+            }
             Err(denial) => return self.refuse(Action::Play, &url, &denial).await,
         };
         if permit.is_signed() {
@@ -268,7 +275,7 @@ impl Connection {
             // Nothing happens while a question is open but that the peer goes away.
             event = self.driver.next_event() => {
                 return match event {
-                    Ok(_) => None,
+                    Ok(_) => Break(()),
                     Err(ended) => self.end(ended).await,
                 };
             }
@@ -281,19 +288,14 @@ impl Connection {
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
-        self.watch(permit, subscription, depth).await
+        self.watch(permit, subscription, terms).await
     }
 
     /// Watches until either side ends it.
-    async fn watch(
-        mut self,
-        permit: Permit,
-        subscription: Subscription,
-        depth: Depth,
-    ) -> Option<Self> {
+    async fn watch(&mut self, permit: Permit, subscription: Subscription, terms: Terms) -> Flow {
         let Some(stream_id) = self.driver.session().playing() else {
             // What came while the question was open has already ended the play.
-            return Some(self);
+            return Continue(());
         };
         let (tell, ended) = oneshot::channel();
         let seat = Seat {
@@ -301,8 +303,8 @@ impl Connection {
             subscription,
             form: Form::Rtmp { stream_id },
             greeting: self.driver.divert(),
-            depth,
-            flush: self.ctx.flush(),
+            depth: terms.depth,
+            flush: terms.flush,
             watch_peer: false,
             done: OnDone::new(move |done| {
                 let _ = tell.send(done);
@@ -316,16 +318,15 @@ impl Connection {
         if let Err(ended) = outcome {
             return self.end(ended).await;
         }
-        let Done { why, unsaid, .. } = done?;
         // A message that was cut cannot be followed by another.
-        self.driver.undivert(unsaid?);
+        let Some(Done { why, unsaid: Some(unsaid), .. }) = done else {
+            return Break(());
+        };
+        self.driver.undivert(unsaid);
         match why {
-            End::Dismissed => Some(self),
-            End::StreamEnded => {
-                self.say_stream_ended().await;
-                None
-            }
-            End::PeerGone | End::TooSlow => None,
+            End::Dismissed => Continue(()),
+            End::StreamEnded => self.say_stream_ended().await,
+            End::PeerGone | End::TooSlow => Break(()),
         }
     }
 
@@ -382,13 +383,14 @@ impl Connection {
         }
     }
 
-    async fn say_stream_ended(self) {
+    async fn say_stream_ended(&mut self) -> Flow {
         let status = if self.ctx.is_stopping() {
             Status::error(code::CONNECT_APP_SHUTDOWN, Reason::Stopping.sentence())
         } else {
             Status::ok(code::PLAY_UNPUBLISH_NOTIFY, "the stream has ended")
         };
         self.driver.farewell(&status).await;
+        Break(())
     }
 }
 

@@ -73,9 +73,9 @@ pub(crate) async fn say_last(socket: &dyn Socket, mut words: &[u8]) {
             }
         }
         socket.close_write()?;
-        let mut unheard = [0; 1024];
         loop {
             poll_fn(|cx| socket.poll_readable(cx)).await?;
+            let mut unheard = [0; 1024];
             match socket.try_read(&mut unheard) {
                 Ok(0) => return Ok::<_, io::Error>(()),
                 Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),

@@ -28,8 +28,9 @@ impl Viewing {
         agent: &str,
     ) -> Self {
         ctx.metrics.play_began(protocol);
-        let stream = permit.key;
-        tracing::info!(%stream, %peer, protocol = protocol.name(), agent, "play begins");
+        let Permit { key: stream, class, .. } = permit;
+        let (protocol_name, mode) = (protocol.name(), class.name());
+        tracing::info!(%stream, %peer, protocol = protocol_name, mode, agent, "play begins");
         Viewing { stream, protocol, peer, began: now() }
     }
 
