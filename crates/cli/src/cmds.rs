@@ -1,5 +1,6 @@
 //! One command, one file, one `Args`, one `run`.
 
+pub(crate) mod bench;
 pub(crate) mod check_url;
 pub(crate) mod demo;
 pub(crate) mod play;

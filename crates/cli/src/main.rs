@@ -2,6 +2,7 @@
 
 mod clock;
 mod cmds;
+mod files;
 mod keyfile;
 mod log;
 mod progress;
@@ -36,6 +37,7 @@ enum Command {
     Play(cmds::play::Args),
     Sign(cmds::sign::Args),
     CheckUrl(cmds::check_url::Args),
+    Bench(cmds::bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Play(args) => cmds::play::run(args).await,
             Command::Sign(args) => cmds::sign::run(&args, &setup),
             Command::CheckUrl(args) => cmds::check_url::run(&args, &setup),
+            Command::Bench(args) => cmds::bench::run(args),
         }
     });
     // A read of standard input that nobody waits for any more must not keep the program.

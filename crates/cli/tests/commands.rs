@@ -21,7 +21,7 @@ fn err(output: &Output) -> String {
 #[test]
 fn help_is_there_for_every_command() {
     let help = out(&thalweg().arg("--help").output().unwrap());
-    for command in ["serve", "demo", "push", "play", "sign", "check-url"] {
+    for command in ["serve", "demo", "push", "play", "sign", "check-url", "bench"] {
         assert!(help.contains(command), "{help}");
         let help = out(&thalweg().args([command, "--help"]).output().unwrap());
         assert!(help.contains("Usage: thalweg"), "{help}");
@@ -402,4 +402,29 @@ fn a_source_that_falls_silent_hears_why_it_was_cut() {
     assert_eq!(status.code(), Some(1));
     assert!(words.contains("no media"), "{words}");
     drop(stdin);
+}
+
+#[test]
+fn bench_measures_a_server_of_its_own_and_the_floor() {
+    let folder = Folder::new("bench");
+    let json = folder.file("rounds.jsonl");
+    let mut bench = thalweg();
+    bench.args(["bench", "--viewers", "20", "--duration", "1s", "--floor", "--json", &json]);
+    let output = run_within(&mut bench, Duration::from_secs(50));
+    assert!(output.status.success(), "{}\n{}", out(&output), err(&output));
+    let table = out(&output);
+    let rows: Vec<&str> = table.lines().skip(2).filter(|l| l.starts_with("| ")).collect();
+    assert_eq!(rows.len(), 3, "{table}");
+    for line in std::fs::read_to_string(&json).unwrap().lines() {
+        let outcome: serde_json::Value = serde_json::from_str(line).unwrap();
+        for zero in ["lost", "reordered", "damaged", "publishers_failed"] {
+            assert_eq!(outcome[zero], 0, "{line}");
+        }
+        assert_eq!(outcome["playing"], 20, "{line}");
+        assert!(outcome["whole"].as_u64().unwrap() > 100, "{line}");
+        assert!(outcome["memory_before_bytes"].as_u64().unwrap() > 1 << 20, "{line}");
+    }
+    let mut unknown = thalweg();
+    let output = run_within(unknown.args(["bench", "fan-in"]), Duration::from_secs(10));
+    assert!(err(&output).contains("--list"), "{}", err(&output));
 }

@@ -65,7 +65,8 @@ fn arrows_point_one_way() {
         ("server", &["hub", "wire", "access"]),
         ("client", &["wire"]),
         ("console", &["hub"]),
-        ("cli", &["server", "client", "console", "access", "wire"]),
+        ("bench", &["client", "wire"]),
+        ("cli", &["server", "client", "console", "access", "bench", "wire"]),
         ("testkit", &["wire"]),
     ]);
     for (room, manifest) in manifests() {
@@ -88,7 +89,7 @@ fn libraries_stay_behind_their_doors() {
         ("hyper", &["server", "client"]),
         ("socket2", &["server"]),
         ("prometheus-client", &["server"]),
-        ("tokio", &["hub", "server", "client", "cli"]),
+        ("tokio", &["hub", "server", "client", "bench", "cli"]),
         ("md-5", &["access"]),
     ] {
         for (room, manifest) in manifests() {

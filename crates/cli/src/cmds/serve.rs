@@ -6,6 +6,7 @@ use anyhow::Result;
 use thalweg_access::PolicyHandle;
 use thalweg_server::{LoadError, Server};
 
+use crate::files;
 use crate::setup::{self, Setup};
 use crate::signals::told_to_stop;
 
@@ -48,15 +49,7 @@ pub(crate) async fn run_server(server: Server, stop: impl Future<Output = ()>) {
 
 /// Each connection is a file. Asks for as many as are configured, and says if there are fewer.
 fn raise_file_limit(connections_max: usize) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let want = connections_max as u64 + FILES_BESIDE_CONNECTIONS;
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|n| n >= want) {
-        return;
-    }
-    limit.current = Some(limit.maximum.map_or(want, |max| max.min(want)));
-    let _ = setrlimit(Resource::Nofile, limit);
-    if let Some(files) = getrlimit(Resource::Nofile).current.filter(|&n| n < want) {
+    if let Err(files) = files::allow(connections_max as u64 + FILES_BESIDE_CONNECTIONS) {
         tracing::warn!(
             files,
             connections_max,
