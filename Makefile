@@ -30,4 +30,5 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 long:
+	scripts/instructions.sh
 	scripts/fuzz.sh 60

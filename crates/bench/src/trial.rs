@@ -249,6 +249,8 @@ fn pass(time: Duration, what: &str, step: &mut dyn FnMut(&str, f64)) {
 
 fn count(members: &[Member], seconds: f64) -> Outcome {
     let is_good = |m: &&Member| matches!(m.role, Role::Ordinary | Role::Probe | Role::Joiner);
+    let is_playing =
+        |m: &&Member| m.fate.is_none() && (m.seen.pictures > 0 || m.role == Role::Stalled);
     // Those who came in the storm cannot have been there all the time.
     let is_old = |m: &&Member| matches!(m.role, Role::Ordinary | Role::Probe);
     let probes = || members.iter().filter(|m| m.role == Role::Probe);
@@ -267,7 +269,7 @@ fn count(members: &[Member], seconds: f64) -> Outcome {
         protocol: "",
         streams: 0,
         viewers: 0,
-        playing: members.iter().filter(|m| m.fate.is_none() && m.seen.pictures > 0).count(),
+        playing: members.iter().filter(is_playing).count(),
         fates,
         publishers_failed: 0,
         seconds,
@@ -279,7 +281,7 @@ fn count(members: &[Member], seconds: f64) -> Outcome {
         writes_per_s: reads as f64 / seconds / probes().count().max(1) as f64,
         delay_ms: Spread::of(probes().flat_map(|m| m.seen.delays_ms.iter().copied()).collect()),
         first_picture_ms: Spread::of(
-            members.iter().filter_map(|m| m.seen.first_picture_ms).collect(),
+            members.iter().filter(is_good).filter_map(|m| m.seen.first_picture_ms).collect(),
         ),
         pictures: sum(|m| m.seen.pictures),
         lost: sum(|m| m.seen.lost),

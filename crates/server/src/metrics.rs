@@ -118,6 +118,9 @@ impl Collector for HubCollector {
             "Streams, waiting ones included",
             snapshot.streams.len() as u64,
         )?;
+        if let Some(resident) = resident_bytes() {
+            gauge(&mut out, "resident_bytes", "Memory of this process", resident)?;
+        }
         gauge(&mut out, "publishers", "Streams that are published", published as u64)?;
         gauge(&mut out, "log_bytes", "Payload bytes kept in the logs of all streams", kept)?;
         let totals = snapshot.totals;
@@ -209,6 +212,14 @@ impl Row {
             video: self.video + more.video,
         }
     }
+}
+
+/// Memory of this process, where the system says (proc(5), `status`).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
 }
 
 /// Begins a metric. The library ends its own help texts with a full stop, and so do we.
