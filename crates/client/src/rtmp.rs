@@ -79,6 +79,10 @@ impl Connection {
 
     /// Sends one frame, and takes in what the server has said meanwhile.
     pub(crate) async fn send(&mut self, frame: &Frame) -> Result<(), Error> {
+        // Its end may have come in one piece with its beginning, and is still to be heard.
+        if !self.session.is_running() {
+            self.flush().await?;
+        }
         self.session.send(frame)?;
         self.flush().await
     }
