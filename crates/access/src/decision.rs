@@ -36,10 +36,9 @@ pub struct Allow {
 
 /// How a play is served: by what its URL has shown, because the lower delay is a cost that others
 /// share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// For viewers who tolerate seconds.
-    #[default]
     Live,
     /// For viewers who talk back.
     Rtc,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use thalweg_wire::rtmp::Address;
+use thalweg_client::Target;
 
 use crate::viewer::{Seen, Viewer};
 
@@ -16,15 +16,8 @@ use crate::viewer::{Seen, Viewer};
 #[derive(Debug, Clone)]
 pub(crate) struct Seat {
     pub(crate) to: SocketAddr,
-    pub(crate) wish: Wish,
+    pub(crate) place: Target,
     pub(crate) role: Role,
-}
-
-/// What it asks for.
-#[derive(Debug, Clone)]
-pub(crate) enum Wish {
-    Rtmp(Address),
-    Http { host: String, path: String },
 }
 
 /// How a viewer behaves.
@@ -120,9 +113,9 @@ struct Sitting {
 impl Sitting {
     fn new(seat: &Seat, number: u64) -> Sitting {
         let is_probe = seat.role == Role::Probe;
-        let viewer = match &seat.wish {
-            Wish::Rtmp(address) => Viewer::rtmp(address.clone(), number, is_probe),
-            Wish::Http { host, path } => Viewer::http(host, path, is_probe),
+        let viewer = match &seat.place {
+            Target::Rtmp(address) => Viewer::rtmp(address.clone(), number, is_probe),
+            Target::Http(http) => Viewer::http(&http.authority, &http.path, is_probe),
         };
         let mut sitting = Sitting { socket: None, viewer, role: seat.role, fate: None };
         match TcpStream::connect_timeout(&seat.to, CONNECT_MAX) {

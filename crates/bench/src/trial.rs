@@ -1,14 +1,13 @@
 //! One load on one server, once.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use thalweg_wire::rtmp::Address;
-use thalweg_wire::rtmp::address::strip_scheme;
+use thalweg_client::Target as Place;
 
-use crate::crowd::{Crowd, Member, Plan, Role, Seat, Wish};
+use crate::crowd::{Crowd, Member, Plan, Role, Seat};
 use crate::feed::Feed;
 use crate::process::Usage;
 use crate::profile::{Profile, Protocol};
@@ -29,7 +28,7 @@ pub struct Target {
 }
 
 /// What a trial came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Outcome {
     /// Of whom.
     pub server: String,
@@ -215,27 +214,15 @@ fn seat(protocol: Protocol, pattern: &str, n: usize, role: Role) -> Result<Seat,
     let url = url_of(pattern, &n.to_string());
     let bad =
         |words: String| Error::Url(format!("{}: {words}", url.split('?').next().unwrap_or("")));
-    let find = |host: &str, port: u16| -> Result<SocketAddr, Error> {
-        let mut found = (host, port).to_socket_addrs()?;
-        found.next().ok_or_else(|| bad("no such host".to_owned()))
+    let place = Place::parse(&url).map_err(|e| bad(e.to_string()))?;
+    let (host, port) = match (&place, protocol) {
+        (Place::Rtmp(address), Protocol::Rtmp) => (&address.host, address.port),
+        (Place::Http(http), Protocol::HttpFlv) => (&http.host, http.port),
+        _ => return Err(bad(format!("this is no URL for {}", protocol.name()))),
     };
-    Ok(match protocol {
-        Protocol::Rtmp => {
-            let address = Address::from_url(&url).map_err(|e| bad(e.to_string()))?;
-            Seat { to: find(&address.host, address.port)?, wish: Wish::Rtmp(address), role }
-        }
-        Protocol::HttpFlv => {
-            let rest = strip_scheme(&url, "http://").ok_or_else(|| bad("no http:// URL".into()))?;
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            // Host and port are written as in an RTMP URL, whose usual port is another.
-            let address = Address::from_url(&format!("rtmp://{authority}/a/b"));
-            let address = address.map_err(|e| bad(e.to_string()))?;
-            let port =
-                if authority.ends_with(&format!(":{}", address.port)) { address.port } else { 80 };
-            let (host, path) = (authority.to_owned(), path.to_owned());
-            Seat { to: find(&address.host, port)?, wish: Wish::Http { host, path }, role }
-        }
-    })
+    let found = (host.as_str(), port).to_socket_addrs()?.next();
+    let to = found.ok_or_else(|| bad("no such host".to_owned()))?;
+    Ok(Seat { to, place, role })
 }
 
 /// Lets time pass, and says so.
@@ -265,19 +252,9 @@ fn count(members: &[Member], seconds: f64) -> Outcome {
     let gaps = || members.iter().filter(is_old).map(|m| m.seen.longest_gap_ms);
     let reads: u64 = probes().map(|m| m.seen.reads).sum();
     Outcome {
-        server: String::new(),
-        protocol: "",
-        streams: 0,
-        viewers: 0,
         playing: members.iter().filter(is_playing).count(),
         fates,
-        publishers_failed: 0,
-        seconds,
         mbit_per_s: members.iter().map(|m| m.seen.bytes).sum::<u64>() as f64 * 8e-6 / seconds,
-        cpu_s_per_1000_viewer_s: None,
-        user_percent: None,
-        memory_before_bytes: None,
-        memory_bytes_per_viewer: None,
         writes_per_s: reads as f64 / seconds / probes().count().max(1) as f64,
         delay_ms: Spread::of(probes().flat_map(|m| m.seen.delays_ms.iter().copied()).collect()),
         first_picture_ms: Spread::of(
@@ -290,6 +267,7 @@ fn count(members: &[Member], seconds: f64) -> Outcome {
         damaged: sum(|m| m.seen.damaged),
         stalled: gaps().filter(|ms| *ms > STALL_MS).count(),
         longest_gap_ms: gaps().fold(0.0, f64::max),
+        ..Outcome::default()
     }
 }
 

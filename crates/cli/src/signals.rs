@@ -1,5 +1,6 @@
 //! SIGTERM and Ctrl-C.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,31 +9,28 @@ use crate::show;
 
 /// Waits until the program is told to stop. Told a second time, it ends at once.
 pub(crate) async fn told_to_stop() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    if told().await.is_err() {
         tracing::warn!("no signals on this system: end the program to stop it");
         return std::future::pending().await;
-    };
+    }
+    tokio::spawn(async {
+        // A shell or a supervisor may tell both the group and the program: that is once.
+        tokio::time::sleep(ONCE).await;
+        if told().await.is_ok() {
+            show::note("told twice: ending at once");
+            std::process::exit(1);
+        }
+    });
+}
+
+/// Waits for the next signal to stop.
+async fn told() -> io::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-    tokio::spawn(async move {
-        // A shell or a supervisor may tell both the group and the program: that is once.
-        tokio::time::sleep(ONCE).await;
-        let (Ok(mut term), Ok(mut int)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            return;
-        };
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-        show::note("told twice: ending at once");
-        std::process::exit(1);
-    });
+    Ok(())
 }
 
 /// Signals closer together than this are one.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send a stream | [`Publisher::connect`] |
 //! | watch a stream | [`Player::connect`] |
+//! | know where a URL leads | [`Target::parse`] |
 //! | read an FLV file, or the test clock | [`source`] |
 //! | send frames at their own pace | [`Pace`] |
 
@@ -20,3 +21,4 @@ pub use error::Error;
 pub use pace::Pace;
 pub use play::Player;
 pub use publish::Publisher;
+pub use target::{HttpTarget, Target};

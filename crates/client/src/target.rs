@@ -10,23 +10,32 @@ use crate::error::Error;
 
 /// A stream and how it is reached.
 #[derive(Debug, Clone)]
-pub(crate) enum Target {
+pub enum Target {
+    /// By RTMP.
     Rtmp(Address),
+    /// Over HTTP.
     Http(HttpTarget),
 }
 
 /// A stream over HTTP.
 #[derive(Debug, Clone)]
-pub(crate) struct HttpTarget {
-    pub(crate) authority: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
+pub struct HttpTarget {
+    /// Host and port, as they stand in the URL.
+    pub authority: String,
+    /// Host, without brackets.
+    pub host: String,
+    /// Port; 80 if the URL has none.
+    pub port: u16,
     /// Path and query.
-    pub(crate) path: String,
+    pub path: String,
 }
 
 impl Target {
-    pub(crate) fn parse(url: &str) -> Result<Target, Error> {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Scheme`] or [`Error::Url`], saying what a usable one would have.
+    pub fn parse(url: &str) -> Result<Target, Error> {
         if let Some(rest) = strip_scheme(url, "http://") {
             return HttpTarget::parse(rest).map(Target::Http);
         }

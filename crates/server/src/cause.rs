@@ -8,19 +8,16 @@ use thalweg_wire::error::Misbehaved;
 use thalweg_wire::rtmp::server::By;
 
 use crate::drive::Ended;
-use crate::rtmp::Over;
 
 /// Why a publication ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Cause {
-    DeleteStream,
-    CloseStream,
-    PeerClosed,
-    Network(String),
-    MessageTooLong(String),
-    Misbehaved(String),
-    Silent(String),
-    Left(Leave),
+    /// The publisher ended it, and stays.
+    Peer(By),
+    /// The connection has ended.
+    Connection(Ended),
+    /// The hub took the seat away.
+    Seat(Leave),
 }
 
 impl Cause {
@@ -28,16 +25,19 @@ impl Cause {
     /// calls internal, are ours.
     pub(crate) fn errcode(&self) -> u32 {
         match self {
-            Cause::DeleteStream => 1,
-            Cause::CloseStream => 2,
-            Cause::PeerClosed => 3,
-            Cause::Network(_) => 4,
-            Cause::MessageTooLong(_) => 7,
-            Cause::Misbehaved(_) => 101,
-            Cause::Silent(_) => 102,
-            Cause::Left(Leave::Replaced { .. }) => 103,
-            Cause::Left(Leave::Stopping) => 104,
-            Cause::Left(Leave::Gone) => 105,
+            Cause::Peer(By::DeleteStream) => 1,
+            Cause::Peer(By::CloseStream) => 2,
+            Cause::Connection(Ended::Closed) => 3,
+            Cause::Connection(Ended::Io(_)) => 4,
+            Cause::Connection(Ended::Protocol(Error::Misbehaved(why))) => match why {
+                Misbehaved::MessageTooLong { .. } => 7,
+                Misbehaved::Silent | Misbehaved::NoMedia => 102,
+                _ => 101,
+            },
+            Cause::Connection(Ended::Protocol(_) | Ended::Full) => 101,
+            Cause::Seat(Leave::Replaced { .. }) => 103,
+            Cause::Seat(Leave::Stopping) => 104,
+            Cause::Seat(Leave::Gone) => 105,
         }
     }
 }
@@ -45,42 +45,11 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::DeleteStream => f.write_str("the publisher deleted its stream"),
-            Cause::CloseStream => f.write_str("the publisher closed its stream"),
-            Cause::PeerClosed => f.write_str("the publisher closed the connection"),
-            Cause::Network(words)
-            | Cause::MessageTooLong(words)
-            | Cause::Misbehaved(words)
-            | Cause::Silent(words) => f.write_str(words),
-            Cause::Left(leave) => leave.fmt(f),
-        }
-    }
-}
-
-impl From<&Over> for Cause {
-    fn from(over: &Over) -> Self {
-        match over {
-            Over::Peer(By::DeleteStream) => Cause::DeleteStream,
-            Over::Peer(By::CloseStream) => Cause::CloseStream,
-            Over::Connection(ended) => ended.into(),
-            Over::Seat(leave) => Cause::Left(*leave),
-        }
-    }
-}
-
-impl From<&Ended> for Cause {
-    fn from(ended: &Ended) -> Self {
-        let words = ended.to_string();
-        match ended {
-            Ended::Closed => Cause::PeerClosed,
-            Ended::Io(_) => Cause::Network(words),
-            Ended::Protocol(Error::Misbehaved(Misbehaved::MessageTooLong { .. })) => {
-                Cause::MessageTooLong(words)
-            }
-            Ended::Protocol(Error::Misbehaved(Misbehaved::Silent | Misbehaved::NoMedia)) => {
-                Cause::Silent(words)
-            }
-            Ended::Protocol(_) | Ended::Full => Cause::Misbehaved(words),
+            Cause::Peer(By::DeleteStream) => f.write_str("the publisher deleted its stream"),
+            Cause::Peer(By::CloseStream) => f.write_str("the publisher closed its stream"),
+            Cause::Connection(Ended::Closed) => f.write_str("the publisher closed the connection"),
+            Cause::Connection(ended) => ended.fmt(f),
+            Cause::Seat(leave) => leave.fmt(f),
         }
     }
 }

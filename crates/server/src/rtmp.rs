@@ -10,7 +10,7 @@ use thalweg_hub::{Filter, Leave, Protocol, Publication, Subscription};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
-use thalweg_wire::rtmp::server::{By, Event, Session};
+use thalweg_wire::rtmp::server::{Event, Session};
 use tokio::sync::oneshot;
 
 use crate::cause::Cause;
@@ -171,14 +171,14 @@ impl Connection {
         let (agent, epoch) = (self.agent.clone(), publication.epoch());
         tracing::info!(%stream, %peer, agent, epoch, "publish begins");
         self.ctx.metrics.publish_began();
-        let over = self.run_publication(publication).await;
-        let (seconds, cause) = (began.elapsed().as_secs(), Cause::from(&over));
-        let (errcode, cause) = (cause.errcode(), cause.to_string());
-        tracing::info!(%stream, %peer, epoch, seconds, errcode, cause, "publish ends");
-        match over {
-            Over::Peer(_) => Continue(()),
-            Over::Connection(ended) => self.end(ended).await,
-            Over::Seat(leave) => self.dismiss(leave).await,
+        let cause = self.run_publication(publication).await;
+        let (seconds, errcode, words) =
+            (began.elapsed().as_secs(), cause.errcode(), cause.to_string());
+        tracing::info!(%stream, %peer, epoch, seconds, errcode, cause = words, "publish ends");
+        match cause {
+            Cause::Peer(_) => Continue(()),
+            Cause::Connection(ended) => self.end(ended).await,
+            Cause::Seat(leave) => self.dismiss(leave).await,
         }
     }
 
@@ -191,29 +191,29 @@ impl Connection {
     }
 
     /// Appends what comes until either side ends it.
-    async fn run_publication(&mut self, mut publication: Publication) -> Over {
+    async fn run_publication(&mut self, mut publication: Publication) -> Cause {
         loop {
             let event = tokio::select! {
-                leave = publication.must_leave() => return Over::Seat(leave),
+                leave = publication.must_leave() => return Cause::Seat(leave),
                 event = self.driver.next_event() => event,
             };
             let mut event = match event {
                 Ok(event) => Some(event),
                 Err(ended) => {
                     publication.close(now());
-                    return Over::Connection(ended);
+                    return Cause::Connection(ended);
                 }
             };
             while let Some(e) = event {
                 match e {
                     Event::Frame(frame) => {
                         if let Err(leave) = publication.append(frame, now()) {
-                            return Over::Seat(leave);
+                            return Cause::Seat(leave);
                         }
                     }
                     Event::Ended(by) => {
                         publication.close(now());
-                        return Over::Peer(by);
+                        return Cause::Peer(by);
                     }
                     // A publisher has nothing else to say that means anything here. Questions
                     // cannot come: the session asks none while it publishes.
@@ -239,16 +239,6 @@ impl Connection {
         self.driver.farewell(&Status::error(code, leave.to_string())).await;
         Break(())
     }
-}
-
-/// What ended a publication.
-pub(crate) enum Over {
-    /// The publisher, who stays.
-    Peer(By),
-    /// The connection's end.
-    Connection(Ended),
-    /// The hub.
-    Seat(Leave),
 }
 
 /// Playing.

@@ -36,8 +36,7 @@ pub(crate) fn load(
     policy: &PolicyHandle,
 ) -> Result<Server, LoadError> {
     raise_file_limit(config.limits.connections_max);
-    let server = Server::load(config, policy.reader())?;
-    Ok(server)
+    Server::load(config, policy.reader())
 }
 
 /// Runs a server with its console until it is to stop.
