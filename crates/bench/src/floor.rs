@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use thalweg_wire::flv;
 
-use crate::feed::Source;
+use crate::media::{Media, Source};
 
-/// Serves whoever comes, whatever they ask, until the process ends: frames of `kbps`, written
+/// Serves whoever comes, whatever they ask, until the process ends: the media's frames, written
 /// `batch` after the first of them came, or each at once.
 ///
 /// # Errors
 /// When no thread can be started to accept.
-pub fn serve(listener: TcpListener, kbps: u32, batch: Duration) -> io::Result<()> {
-    let mut source = Source::new(kbps);
+pub fn serve(listener: TcpListener, media: &Media, batch: Duration) -> io::Result<()> {
+    let mut source = Source::new(media);
     let mut headers = flv::file_header(true, true).to_vec();
     let mut next = source.next_frame();
     while next.0.config {

@@ -13,6 +13,7 @@
 mod crowd;
 mod feed;
 pub mod floor;
+pub mod media;
 pub mod process;
 pub mod profile;
 pub mod report;
@@ -20,5 +21,6 @@ mod stamp;
 pub mod trial;
 mod viewer;
 
+pub use media::Media;
 pub use profile::Profile;
 pub use trial::{Outcome, Target};

@@ -81,11 +81,12 @@ pub enum Error {
 
 impl Profile {
     /// Those that come with the program: name and text.
-    pub const KNOWN: [(&'static str, &'static str); 7] = [
+    pub const KNOWN: [(&'static str, &'static str); 8] = [
         ("fan-out-small", include_str!("../../../bench/profiles/fan-out-small.toml")),
         ("fan-out-large", include_str!("../../../bench/profiles/fan-out-large.toml")),
         ("fan-out-heavy", include_str!("../../../bench/profiles/fan-out-heavy.toml")),
         ("many-streams", include_str!("../../../bench/profiles/many-streams.toml")),
+        ("many-publishers", include_str!("../../../bench/profiles/many-publishers.toml")),
         ("join-storm", include_str!("../../../bench/profiles/join-storm.toml")),
         ("slow-viewers", include_str!("../../../bench/profiles/slow-viewers.toml")),
         ("publish-storm", include_str!("../../../bench/profiles/publish-storm.toml")),

@@ -9,6 +9,7 @@ use thalweg_client::Target as Place;
 
 use crate::crowd::{Crowd, Member, Plan, Role, Seat};
 use crate::feed::Feed;
+use crate::media::Media;
 use crate::process::Usage;
 use crate::profile::{Profile, Protocol};
 
@@ -106,28 +107,29 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-/// Puts a profile's load on a server, and sees what it comes to. `step` is called some times a
+/// Puts a profile's load of some media on a server, and sees what it comes to. `step` is called some times a
 /// second with what is being done and how far it is, 0 to 1.
 ///
 /// # Errors
 /// [`Error`], when it could not even begin.
 pub fn run(
     profile: &Profile,
+    media: &Media,
     protocol: Protocol,
     target: &Target,
     step: &mut dyn FnMut(&str, f64),
 ) -> Result<Outcome, Error> {
-    let feed = start_feed(profile, target, step)?;
+    let feed = start_feed(profile.streams, media, target, step)?;
     let storm = match (&target.push, profile.publish_storm) {
         (Some(push), n @ 1..) => {
             let urls = (0..n).map(|i| url_of(push, &format!("storm{i}"))).collect();
-            Some(Feed::start(urls, profile.kbps, Some(STORM_EACH))?)
+            Some(Feed::start(urls, media, Some(STORM_EACH))?)
         }
         _ => None,
     };
     pass(SETTLE, "letting it settle", step);
     let before = target.pid.and_then(Usage::of);
-    let crowd = Crowd::start(plan(profile, protocol, target)?)?;
+    let crowd = Crowd::start(plan(profile, media, protocol, target)?)?;
     let seating = profile.all() as f64 / f64::from(profile.ramp_per_s);
     pass(Duration::from_secs_f64(seating), "seating viewers", step);
     pass(Duration::from_secs(profile.warm_s), "warming up", step);
@@ -160,14 +162,14 @@ pub fn run(
 }
 
 fn start_feed(
-    profile: &Profile,
+    streams: usize,
+    media: &Media,
     target: &Target,
     step: &mut dyn FnMut(&str, f64),
 ) -> Result<Option<Feed>, Error> {
     let Some(push) = &target.push else { return Ok(None) };
-    let streams = profile.streams;
     let urls = (0..streams).map(|n| url_of(push, &n.to_string())).collect();
-    let feed = Feed::start(urls, profile.kbps, None)?;
+    let feed = Feed::start(urls, media, None)?;
     let began = Instant::now();
     while feed.live() < streams {
         if feed.failures() > 0 || began.elapsed() > PUBLISH_MAX {
@@ -184,7 +186,12 @@ fn url_of(pattern: &str, name: &str) -> String {
     pattern.replace("{n}", name)
 }
 
-fn plan(profile: &Profile, protocol: Protocol, target: &Target) -> Result<Plan, Error> {
+fn plan(
+    profile: &Profile,
+    media: &Media,
+    protocol: Protocol,
+    target: &Target,
+) -> Result<Plan, Error> {
     let pattern = match protocol {
         Protocol::Rtmp => target.rtmp.as_ref(),
         Protocol::HttpFlv => target.http_flv.as_ref(),
@@ -192,7 +199,7 @@ fn plan(profile: &Profile, protocol: Protocol, target: &Target) -> Result<Plan, 
     let missing = || Error::Url(format!("no {} URL of {}", protocol.name(), target.name));
     let pattern = pattern.ok_or_else(missing)?;
     let tick = Duration::from_millis(profile.tick_ms);
-    let half_rate = Role::Slow(profile.kbps as usize * profile.tick_ms.max(1) as usize / 16);
+    let half_rate = Role::Slow(media.kbps() as usize * profile.tick_ms.max(1) as usize / 16);
     let role_of = |i: usize| match i {
         i if i < profile.probes => Role::Probe,
         i if i < profile.probes + profile.stalled => Role::Stalled,

@@ -106,11 +106,14 @@ impl Publication {
         self.stream.append(self.epoch, frame, now).map_err(|_| self.why())
     }
 
-    /// Waits until the publisher must leave.
-    pub async fn must_leave(&mut self) -> Leave {
-        match self.leave.wait_for(Option::is_some).await {
-            Ok(why) => why.unwrap_or(Leave::Gone),
-            Err(_) => Leave::Gone,
+    /// Waits until the publisher must leave. May be polled while frames are appended.
+    pub fn must_leave(&self) -> impl Future<Output = Leave> + Send + use<> {
+        let mut leave = self.leave.clone();
+        async move {
+            match leave.wait_for(Option::is_some).await {
+                Ok(why) => why.unwrap_or(Leave::Gone),
+                Err(_) => Leave::Gone,
+            }
         }
     }
 

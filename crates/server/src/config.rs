@@ -101,6 +101,10 @@ pub struct Play {
     /// Default 1000, 0 to 5000.
     #[serde(deserialize_with = "within::<_, _, 0, CACHE_MS_MAX>")]
     pub cache_ms: u64,
+    /// Deepest start that `?cache=` may ask for, media ms. Default 5000, 0 to 5000. A stream keeps so
+    /// much, a second more and a GOP: less takes less memory.
+    #[serde(deserialize_with = "within::<_, _, 0, CACHE_MS_MAX>")]
+    pub cache_max_ms: u64,
     /// Ms over which a viewer's writes are gathered. Default 100, 0 to 500. Less costs more.
     #[serde(deserialize_with = "within::<_, _, 0, FLUSH_MS_MAX>")]
     pub flush_ms: u64,
@@ -240,7 +244,7 @@ impl Default for Publish {
 
 impl Default for Play {
     fn default() -> Self {
-        Play { wait_s: 10, cache_ms: 1000, flush_ms: 100 }
+        Play { wait_s: 10, cache_ms: 1000, cache_max_ms: CACHE_MS_MAX, flush_ms: 100 }
     }
 }
 
@@ -293,6 +297,7 @@ impl Config {
             streams_max: self.limits.streams_max,
             retain: thalweg_hub::Retain {
                 bytes_max: self.limits.stream_bytes_max,
+                want_ms: self.play.cache_max_ms.max(self.play.cache_ms) + SLOW_MS,
                 ..thalweg_hub::Retain::default()
             },
             republish_wait: Duration::from_secs(self.publish.republish_wait_s),
@@ -317,6 +322,8 @@ pub const HTTP_PORT: u16 = 8080;
 pub const OPERATOR_PORT: u16 = 8081;
 /// Deepest start, of the configuration and of `?cache=`.
 pub const CACHE_MS_MAX: u64 = 5000;
+/// Media time kept beside the deepest start, for viewers who are a little slow.
+const SLOW_MS: u64 = 1000;
 /// Longest gathering of writes.
 pub const FLUSH_MS_MAX: u64 = 500;
 /// Longest that a URL may stay good after its `txTime`: a year.

@@ -14,7 +14,7 @@ use thalweg_wire::rtmp::command::Status;
 use tokio::sync::watch;
 
 use crate::clock::now;
-use crate::config::{CACHE_MS_MAX, Config, FLUSH_MS_MAX};
+use crate::config::{Config, FLUSH_MS_MAX};
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
@@ -130,7 +130,8 @@ impl Context {
             Class::Live => (play.cache_ms, play.flush_ms),
             Class::Rtc => (0, 0),
         };
-        let depth = match asked("cache").unwrap_or(cache_ms).min(CACHE_MS_MAX) {
+        let asked_cache = asked("cache").map(|ms| ms.min(play.cache_max_ms));
+        let depth = match asked_cache.unwrap_or(cache_ms) {
             0 => Depth::Newest,
             ms => Depth::AtLeast(ms),
         };

@@ -224,11 +224,21 @@ impl Driver {
         };
         let (set, sleep) =
             self.timer.get_or_insert_with(|| (at, Box::pin(tokio::time::sleep_until(at.into()))));
-        if *set != at {
+        loop {
+            // A later deadline is set only when the earlier one has passed: most move with every
+            // message, and to move a timer costs more than to read one.
+            if at < *set {
+                *set = at;
+                sleep.as_mut().reset(at.into());
+            }
+            std::task::ready!(sleep.as_mut().poll(cx));
+            if *set >= at {
+                self.timer = None;
+                return Poll::Ready(());
+            }
             *set = at;
             sleep.as_mut().reset(at.into());
         }
-        sleep.as_mut().poll(cx).map(|()| self.timer = None)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

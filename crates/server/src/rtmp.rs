@@ -192,9 +192,12 @@ impl Connection {
 
     /// Appends what comes until either side ends it.
     async fn run_publication(&mut self, mut publication: Publication) -> Cause {
+        // Apart, so that a viewer's future is not as large as a publisher's.
+        let mut must_leave = Box::pin(publication.must_leave());
         loop {
             let event = tokio::select! {
-                leave = publication.must_leave() => return Cause::Seat(leave),
+                biased;
+                leave = &mut must_leave => return Cause::Seat(leave),
                 event = self.driver.next_event() => event,
             };
             let mut event = match event {

@@ -116,6 +116,24 @@ async fn cache_chooses_how_far_behind_a_viewer_starts() {
 }
 
 #[tokio::test]
+async fn an_operator_bounds_how_deep_a_start_may_be() {
+    let server = TestServer::with(|c| (c.play.cache_ms, c.play.cache_max_ms) = (0, 1000));
+    let mut publisher = server.publish("room").await;
+    let all = Recipe::default().frames_for(9000);
+    let bytes: usize = all.iter().map(|f| f.payload.len()).sum();
+    send(&mut publisher, &all).await;
+    server.until("room", |s| s.bytes_in == bytes as u64).await;
+    let a_second_and_a_gop_more = 1000 + 1000 + 1000;
+    server.until("room", |s| (1000..=a_second_and_a_gop_more).contains(&s.kept_ms)).await;
+    for (query, want) in [("", 8000), ("?cache=1000", 7000), ("?cache=99999", 7000)] {
+        let mut player = Player::connect(&(server.flv_url("room") + query)).await.unwrap();
+        let frames = read(&mut player, 4).await;
+        let first = frames.iter().find(|f| f.is_media()).unwrap();
+        assert_eq!((first.dts, first.key), (want, true), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_hangs_up_while_waiting_waits_no_longer() {
     let server = TestServer::with(|c| c.play.wait_s = 60);
     let mut waiting = tokio::net::TcpStream::connect(server.http).await.unwrap();

@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use thalweg_bench::media::Recording;
 use thalweg_bench::profile::Protocol;
-use thalweg_bench::{Outcome, Profile, Target, floor, process, report, trial};
+use thalweg_bench::{Media, Outcome, Profile, Target, floor, process, report, trial};
 
 use crate::{files, show};
 
@@ -42,11 +44,14 @@ pub(crate) struct Args {
     /// How long to measure, instead of the profile's.
     #[arg(long, value_parser = show::time, value_name = "TIME")]
     duration: Option<Duration>,
+    /// Publish this recording, over and over, instead of the test clock at the profile's rate.
+    #[arg(long, value_name = "FLV")]
+    file: Option<PathBuf>,
     /// Only by this protocol, instead of the profile's: rtmp or http-flv.
     #[arg(long, value_parser = protocol)]
     only: Option<Protocol>,
-    /// Where to push to a server of yours, instead of one that is started; `{n}` in it stands for the
-    /// number of the stream.
+    /// Where to push to a server of yours, instead of one that is started. {n} stands for the number of
+    /// the stream.
     #[arg(long, value_name = "URL")]
     push: Option<String>,
     /// Where to watch it by RTMP.
@@ -74,8 +79,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Be the floor: for the program's own use.
-    #[arg(long, hide = true, value_name = "KBPS")]
-    be_floor: Option<u32>,
+    #[arg(long, hide = true)]
+    be_floor: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
@@ -86,16 +91,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(kbps) = args.be_floor {
-        return be_floor(kbps, Duration::from_millis(args.flush));
-    }
     let profile = profile(&args)?;
+    let media = media(&args, &profile)?;
+    if args.be_floor {
+        return be_floor(&media, Duration::from_millis(args.flush));
+    }
     let files = profile.all() + profile.join_storm + profile.streams + profile.publish_storm;
     if let Err(allowed) = files::allow(files as u64 + FILES_BESIDE) {
         bail!("{files} connections want as many files, and only {allowed} may be open: ulimit -n");
     }
     // Not a thread of the runtime: which core it is on is its own affair.
-    let bench = std::thread::spawn(move || Bench::new(args, profile)?.run());
+    let bench = std::thread::spawn(move || Bench::new(args, profile, media)?.run());
     bench.join().unwrap_or_else(|_| bail!("lost to a bug"))
 }
 
@@ -124,22 +130,31 @@ fn profile(args: &Args) -> Result<Profile> {
     Ok(profile)
 }
 
+fn media(args: &Args, profile: &Profile) -> Result<Media> {
+    let Some(path) = &args.file else {
+        return Ok(Media::Clock(profile.kbps));
+    };
+    let recording = Recording::open(path).with_context(|| path.display().to_string())?;
+    Ok(Media::Recording(Arc::new(recording)))
+}
+
 /// Everything that is measured, and what came of it so far.
 struct Bench {
     args: Args,
     profile: Profile,
+    media: Media,
     outcomes: Vec<Outcome>,
     bar: ProgressBar,
 }
 
 impl Bench {
-    fn new(args: Args, profile: Profile) -> Result<Bench> {
+    fn new(args: Args, profile: Profile, media: Media) -> Result<Bench> {
         let shown = std::io::stderr().is_terminal();
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(1000), target);
         bar.set_style(ProgressStyle::with_template("{bar:30} {msg}")?);
-        Ok(Bench { args, profile, outcomes: Vec::new(), bar })
+        Ok(Bench { args, profile, media, outcomes: Vec::new(), bar })
     }
 
     fn run(mut self) -> Result<ExitCode> {
@@ -160,7 +175,7 @@ impl Bench {
                 }
             }
             if self.args.floor {
-                let floor = OwnFloor::start(&self.args, self.profile.kbps)?;
+                let floor = OwnFloor::start(&self.args)?;
                 self.measure(round, Protocol::HttpFlv, &floor.target)?;
             }
         }
@@ -193,7 +208,7 @@ impl Bench {
             bar.set_message(format!("round {round} of {rounds}: {name}, {protocol}: {what}"));
             bar.set_position((part * 1000.0) as u64);
         };
-        let measure = || trial::run(&self.profile, protocol, target, &mut step);
+        let measure = || trial::run(&self.profile, &self.media, protocol, target, &mut step);
         let outcome = process::on_core(self.args.load_core, measure)
             .context("--load-core")?
             .with_context(|| format!("measuring {}", target.name))?;
@@ -313,9 +328,12 @@ struct OwnFloor {
 }
 
 impl OwnFloor {
-    fn start(args: &Args, kbps: u32) -> Result<OwnFloor> {
-        let (kbps, flush) = (kbps.to_string(), args.flush.to_string());
-        let arguments = ["bench", "--be-floor", &kbps, "--flush", &flush];
+    fn start(args: &Args) -> Result<OwnFloor> {
+        let flush = args.flush.to_string();
+        let mut arguments = vec!["bench", &args.profile, "--be-floor", "--flush", &flush];
+        if let Some(file) = &args.file {
+            arguments.extend(["--file", file.to_str().context("a file name that is no text")?]);
+        }
         let mut process = Own::start(&arguments, args.server_core, None)?;
         let mut address = String::new();
         BufReader::new(process.0.stdout.take().context("no output")?).read_line(&mut address)?;
@@ -330,10 +348,10 @@ impl OwnFloor {
     }
 }
 
-fn be_floor(kbps: u32, batch: Duration) -> Result<ExitCode> {
+fn be_floor(media: &Media, batch: Duration) -> Result<ExitCode> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     show::line(listener.local_addr()?);
-    floor::serve(listener, kbps, batch)?;
+    floor::serve(listener, media, batch)?;
     Ok(ExitCode::SUCCESS)
 }
 

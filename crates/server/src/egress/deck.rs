@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thalweg_hub::{Bell, Seq, Stream};
-use thalweg_wire::media::Frame;
 
 use super::lane::Lane;
 use super::viewer::{End, Served, Tools, Viewer};
@@ -23,8 +22,6 @@ pub(super) struct Deck {
     level: Seq,
     lanes: Vec<Lane>,
     stragglers: Vec<Viewer>,
-    /// New frames that are being flushed; kept for its memory.
-    frames: Vec<Frame>,
     /// Since when the stream is over.
     over_since: Option<Instant>,
 }
@@ -54,7 +51,6 @@ impl Deck {
             is_due: false,
             lanes: Vec::new(),
             stragglers: Vec::new(),
-            frames: Vec::new(),
             over_since: None,
         }
     }
@@ -99,21 +95,19 @@ impl Deck {
 
     /// Sends what is new to everyone.
     pub(super) async fn flush(&mut self, tools: &mut Tools, places: &mut Places) -> Outcome {
-        self.frames.clear();
         let from = self.level;
-        let head = self.stream.copy_from(from, &mut self.frames);
-        let gone = self.frames.len() as u64 != head - from;
+        let head = tools.flush.gather(&self.stream, from);
+        let gone = tools.flush.len() != head - from;
         self.level = head;
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_empty()) {
             if gone {
                 // The pump was so late that the log has let go of what is due: everyone is late.
                 lane.disband(from, &mut self.stragglers);
             } else {
-                lane.fill(&self.frames);
-                lane.walk(from, &self.frames, &self.stream, &mut self.stragglers, tools, places)
-                    .await;
+                lane.walk(&self.stream, &mut self.stragglers, tools, places).await;
             }
         }
+        tools.flush.clear();
         self.serve(tools, places, |_| true).await
     }
 
@@ -152,7 +146,7 @@ impl Deck {
                 }
                 Served::Level => i += 1,
             }
-            tools.breathe().await;
+            tools.breath.count().await;
         }
         outcome
     }

@@ -20,8 +20,16 @@ pub(super) struct Lane {
     viewers: Vec<Viewer>,
     /// Bytes sent to a viewer that has been here from the start.
     sent: u64,
-    /// The flush, and where in it each frame ends.
+}
+
+/// What is new in a stream, and those frames written out for the lane whose turn it is.
+#[derive(Debug, Default)]
+pub(super) struct Flush {
+    frames: Vec<Frame>,
+    /// Number of the first.
+    from: Seq,
     buffer: Vec<u8>,
+    /// Where in the buffer each frame ends.
     ends: Vec<usize>,
 }
 
@@ -34,8 +42,6 @@ impl Lane {
             protocol: viewer.subscription.protocol(),
             viewers: Vec::new(),
             sent: 0,
-            buffer: Vec::new(),
-            ends: Vec::new(),
         };
         lane.push(viewer, level);
         lane
@@ -86,40 +92,23 @@ impl Lane {
         }
     }
 
-    /// Writes the flush out once, for everyone.
-    pub(super) fn fill(&mut self, frames: &[Frame]) {
-        self.buffer.clear();
-        self.ends.clear();
-        if self.viewers.is_empty() {
-            return;
-        }
-        for frame in frames {
-            if self.filter.wants(frame) {
-                self.form.write(frame, &mut self.buffer);
-            }
-            self.ends.push(self.buffer.len());
-        }
-        if self.buffer.capacity() > BUFFER_BYTES_KEPT && self.buffer.len() < BUFFER_BYTES_KEPT / 4 {
-            self.buffer.shrink_to(BUFFER_BYTES_KEPT / 4);
-        }
-    }
-
-    /// One write a viewer. Whoever does not take it all becomes a straggler.
+    /// Writes the flush out once, for everyone, and sends it with one write a viewer. Whoever does
+    /// not take it all becomes a straggler.
     pub(super) async fn walk(
         &mut self,
-        from: Seq,
-        frames: &[Frame],
         stream: &Stream,
         stragglers: &mut Vec<Viewer>,
         tools: &mut Tools,
         places: &mut Places,
     ) {
-        if self.buffer.is_empty() {
+        let (flush, breath) = (&mut tools.flush, &mut tools.breath);
+        flush.write_out(self.form, self.filter);
+        if flush.buffer.is_empty() {
             return;
         }
         let (mut i, mut sent) = (0, 0);
         while i < self.viewers.len() {
-            let wrote = match self.viewers[i].socket.try_write(&self.buffer) {
+            let wrote = match self.viewers[i].socket.try_write(&flush.buffer) {
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(_) => {
@@ -130,34 +119,70 @@ impl Lane {
                 }
             };
             sent += wrote as u64;
-            if wrote == self.buffer.len() {
+            if wrote == flush.buffer.len() {
                 i += 1;
             } else {
-                let viewer = self.remove(i);
-                stragglers.push(self.fallen(viewer, wrote, from, frames));
+                let mut viewer = self.remove(i);
+                viewer.bytes += wrote as u64;
+                let (next, cut) = flush.place(wrote);
+                viewer.fall_back(next, cut, now());
+                stragglers.push(viewer);
             }
-            tools.breathe().await;
+            breath.count().await;
         }
-        self.sent += self.buffer.len() as u64;
+        self.sent += flush.buffer.len() as u64;
         stream.count_sent(self.protocol, sent);
     }
 
     fn remove(&mut self, i: usize) -> Viewer {
         self.viewers.swap_remove(i).left_lane(self.sent)
     }
+}
 
-    /// A viewer that took only `wrote` bytes of the buffer.
-    fn fallen(&self, mut viewer: Viewer, wrote: usize, from: Seq, frames: &[Frame]) -> Viewer {
-        viewer.bytes += wrote as u64;
+impl Flush {
+    /// Takes what a stream has from a number on, and answers the number after it.
+    pub(super) fn gather(&mut self, stream: &Stream, from: Seq) -> Seq {
+        self.frames.clear();
+        self.from = from;
+        stream.copy_from(from, &mut self.frames)
+    }
+
+    /// Frames in it.
+    pub(super) fn len(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
+    fn write_out(&mut self, form: Form, filter: Filter) {
+        self.buffer.clear();
+        self.ends.clear();
+        for frame in &self.frames {
+            if filter.wants(frame) {
+                form.write(frame, &mut self.buffer);
+            }
+            self.ends.push(self.buffer.len());
+        }
+    }
+
+    /// Where a viewer stands that took `wrote` bytes of the buffer: the next frame, and the one
+    /// before it, if that is cut, with how much of it is sent.
+    fn place(&self, wrote: usize) -> (Seq, Option<(Frame, usize)>) {
         let whole = self.ends.partition_point(|&end| end <= wrote);
         let begin = whole.checked_sub(1).map_or(0, |i| self.ends[i]);
-        let seq = from + whole as u64;
-        let cut = frames.get(whole).filter(|_| wrote > begin);
-        let next = if cut.is_some() { seq + 1 } else { seq };
-        viewer.fall_back(next, cut.map(|f| (f.clone(), wrote - begin)), now());
-        viewer
+        let seq = self.from + whole as u64;
+        match self.frames.get(whole).filter(|_| wrote > begin) {
+            Some(cut) => (seq + 1, Some((cut.clone(), wrote - begin))),
+            None => (seq, None),
+        }
+    }
+
+    /// Lets go of the frames, and of more memory than an ordinary flush takes.
+    pub(super) fn clear(&mut self) {
+        self.frames.clear();
+        if self.buffer.capacity() > BUFFER_BYTES_KEPT {
+            self.buffer = Vec::new();
+        }
     }
 }
 
-/// A flush buffer larger than this is let go of when it is no longer needed: 100 ms at 20 Mbit/s.
-const BUFFER_BYTES_KEPT: usize = 256 << 10;
+/// A flush buffer larger than this is let go of at once: 400 ms at 20 Mbit/s. There is one a pump.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;

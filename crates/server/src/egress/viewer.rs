@@ -9,6 +9,7 @@ use thalweg_hub::{Batch, Depth, Seq, Skipped, Subscription};
 use thalweg_wire::media::Frame;
 
 use super::form::{Form, Pieces};
+use super::lane::Flush;
 use crate::socket::Socket;
 
 /// What a pump needs to serve a viewer.
@@ -126,22 +127,27 @@ pub(super) enum Served {
     Gone(End),
 }
 
-/// Buffers that serving needs, kept by the pump.
-///
-/// Who uses them also breathes: after so many writes, whoever does them, others on this core have
-/// their turn.
+/// Buffers that serving needs: the pump's, one for all its decks, because one is served at a time.
 #[derive(Debug, Default)]
 pub(super) struct Tools {
     batch: Batch,
     pieces: Pieces,
     /// Where each gathered frame of the batch ends.
     ends: Vec<usize>,
+    /// What level viewers are sent.
+    pub(super) flush: Flush,
+    pub(super) breath: Breath,
+}
+
+/// After so many writes, whoever does them, others on this core have their turn.
+#[derive(Debug, Default)]
+pub(super) struct Breath {
     writes: usize,
 }
 
-impl Tools {
+impl Breath {
     /// Counts a write, and now and then lets others on this core have a turn.
-    pub(super) async fn breathe(&mut self) {
+    pub(super) async fn count(&mut self) {
         self.writes += 1;
         if self.writes == WRITES_A_BREATH {
             self.writes = 0;
