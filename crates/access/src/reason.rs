@@ -15,6 +15,7 @@ pub enum Reason {
     BadName,
     NotFound,
     InUse,
+    Barred,
     Full,
     TooMany,
     Stopping,
@@ -22,7 +23,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::AuthMissing,
         Reason::AuthMalformed,
         Reason::AuthBad,
@@ -32,6 +33,7 @@ impl Reason {
         Reason::BadName,
         Reason::NotFound,
         Reason::InUse,
+        Reason::Barred,
         Reason::Full,
         Reason::TooMany,
         Reason::Stopping,
@@ -49,6 +51,7 @@ impl Reason {
             Reason::BadName => "bad-name",
             Reason::NotFound => "not-found",
             Reason::InUse => "in-use",
+            Reason::Barred => "barred",
             Reason::Full => "server-full",
             Reason::TooMany => "too-many",
             Reason::Stopping => "stopping",
@@ -59,7 +62,7 @@ impl Reason {
     pub fn rtmp_code(self, action: Action) -> &'static str {
         match (action, self) {
             (Action::Push, Reason::InUse | Reason::BadName) => "NetStream.Publish.BadName",
-            (Action::Push, Reason::Full | Reason::TooMany | Reason::Stopping) => {
+            (Action::Push, Reason::Barred | Reason::Full | Reason::TooMany | Reason::Stopping) => {
                 "NetStream.Publish.Failed"
             }
             (Action::Push, _) => "NetStream.Publish.Denied",
@@ -79,6 +82,7 @@ impl Reason {
             Reason::ReservedApp | Reason::BadName => 400,
             Reason::NotFound => 404,
             Reason::InUse => 409,
+            Reason::Barred => 403,
             Reason::TooMany => 429,
             Reason::Full | Reason::Stopping => 503,
         }
@@ -102,6 +106,7 @@ impl Reason {
             Reason::BadName => "the URL does not name a stream: it should end in /app/stream",
             Reason::NotFound => "nobody publishes this stream",
             Reason::InUse => "the stream is in use",
+            Reason::Barred => "an operator closed this stream for a time",
             Reason::Full => "the server is full",
             Reason::TooMany => "too many connections from this address",
             Reason::Stopping => "the server is stopping",

@@ -114,8 +114,10 @@ impl Sitting {
     fn new(seat: &Seat, number: u64) -> Sitting {
         let is_probe = seat.role == Role::Probe;
         let viewer = match &seat.place {
-            Target::Rtmp(address) => Viewer::rtmp(address.clone(), number, is_probe),
-            Target::Http(http) => Viewer::http(&http.authority, &http.path, is_probe),
+            Target::Rtmp(rtmp) => Viewer::rtmp(rtmp.address.clone(), number, is_probe),
+            Target::Http(http) | Target::WebSocket(http) => {
+                Viewer::http(&http.authority, &http.path, is_probe)
+            }
         };
         let mut sitting = Sitting { socket: None, viewer, role: seat.role, fate: None };
         match TcpStream::connect_timeout(&seat.to, CONNECT_MAX) {

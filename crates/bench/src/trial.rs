@@ -223,8 +223,10 @@ fn seat(protocol: Protocol, pattern: &str, n: usize, role: Role) -> Result<Seat,
         |words: String| Error::Url(format!("{}: {words}", url.split('?').next().unwrap_or("")));
     let place = Place::parse(&url).map_err(|e| bad(e.to_string()))?;
     let (host, port) = match (&place, protocol) {
-        (Place::Rtmp(address), Protocol::Rtmp) => (&address.host, address.port),
-        (Place::Http(http), Protocol::HttpFlv) => (&http.host, http.port),
+        (Place::Rtmp(rtmp), Protocol::Rtmp) if !rtmp.secure => {
+            (&rtmp.address.host, rtmp.address.port)
+        }
+        (Place::Http(http), Protocol::HttpFlv) if !http.secure => (&http.host, http.port),
         _ => return Err(bad(format!("this is no URL for {}", protocol.name()))),
     };
     let found = (host.as_str(), port).to_socket_addrs()?.next();

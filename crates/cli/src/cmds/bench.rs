@@ -92,16 +92,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let profile = profile(&args)?;
-    let media = media(&args, &profile)?;
-    if args.be_floor {
-        return be_floor(&media, Duration::from_millis(args.flush));
-    }
     let files = profile.all() + profile.join_storm + profile.streams + profile.publish_storm;
     if let Err(allowed) = files::allow(files as u64 + FILES_BESIDE) {
         bail!("{files} connections want as many files, and only {allowed} may be open: ulimit -n");
     }
     // Not a thread of the runtime: which core it is on is its own affair.
-    let bench = std::thread::spawn(move || Bench::new(args, profile, media)?.run());
+    let bench = std::thread::spawn(move || {
+        let media = media(&args, &profile)?;
+        if args.be_floor {
+            return be_floor(&media, Duration::from_millis(args.flush));
+        }
+        Bench::new(args, profile, media)?.run()
+    });
     bench.join().unwrap_or_else(|_| bail!("lost to a bug"))
 }
 

@@ -86,7 +86,7 @@ fn advise(error: LoadError) -> anyhow::Error {
             option_for(one),
             option_for(other)
         ),
-        other @ LoadError::Listen { .. } => other.into(),
+        other @ (LoadError::Listen { .. } | LoadError::Certificate(_)) => other.into(),
     }
 }
 
