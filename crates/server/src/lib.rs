@@ -39,4 +39,4 @@ mod ws_flv;
 pub use config::{Config, ConfigError};
 pub use listen::LoadError;
 pub use reload::Reloader;
-pub use server::Server;
+pub use server::{Pages, Server};

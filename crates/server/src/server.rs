@@ -34,6 +34,15 @@ pub struct Server {
     listeners: Listeners,
 }
 
+/// What else is answered over HTTP, beside the server's own.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// To everyone, plain and by TLS.
+    pub public: Router,
+    /// On the operator's listener.
+    pub operator: Router,
+}
+
 impl Server {
     /// Binds every port.
     ///
@@ -98,14 +107,13 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then tells everyone and waits for them, up to the configured
-    /// deadline; whoever comes meanwhile is told as well. `console` answers on the operator's
-    /// listener whatever is not the server's own.
-    pub async fn run(self, console: Router, shutdown: impl Future<Output = ()>) {
+    /// deadline; whoever comes meanwhile is told as well.
+    pub async fn run(self, pages: Pages, shutdown: impl Future<Output = ()>) {
         let Server { ctx, stop, listeners } = self;
         listeners.log();
         let mut doors = Doors {
-            public: ops::public_router(&ctx),
-            private: ops::operator_router(&ctx, console),
+            public: ops::public_router(&ctx, pages.public),
+            private: ops::operator_router(&ctx, pages.operator),
             operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
             tasks: JoinSet::new(),
             ctx,

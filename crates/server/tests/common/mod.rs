@@ -13,14 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum_router::empty_console;
 use thalweg_access::{
     Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Scheme, SignedQuery,
 };
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
 use thalweg_server::tls::local::{Authority, names_for};
-use thalweg_server::{Config, Reloader, Server};
+use thalweg_server::{Config, Pages, Reloader, Server};
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -62,7 +61,7 @@ impl TestServer {
         let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
         let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
         let (https, reloader) = (server.https_address().unwrap(), server.reloader());
-        let task = tokio::spawn(server.run(empty_console(), async {
+        let task = tokio::spawn(server.run(Pages::default(), async {
             let _ = stopped.await;
         }));
         let (stop, task) = (Some(stop), Some(task));
@@ -157,13 +156,6 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-mod axum_router {
-    /// A console that has nothing.
-    pub fn empty_console() -> axum::Router {
-        axum::Router::new()
     }
 }
 
