@@ -23,5 +23,8 @@ pub use error::Error;
 pub use pace::Pace;
 pub use play::Player;
 pub use publish::Publisher;
+/// The TLS library, for [`Trust::config`].
+pub use tokio_rustls::rustls;
+
 pub use target::{HttpTarget, RtmpTarget, Target};
 pub use transport::Trust;

@@ -45,7 +45,11 @@ impl Trust {
         }
     }
 
-    fn config(&self) -> Result<ClientConfig, tokio_rustls::rustls::Error> {
+    /// This as the TLS library wants it.
+    ///
+    /// # Errors
+    /// When the library has nothing to speak TLS with.
+    pub fn config(&self) -> Result<ClientConfig, tokio_rustls::rustls::Error> {
         let mut roots = RootCertStore::empty();
         // A system without any authority still trusts those it is told to.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
