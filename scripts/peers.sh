@@ -10,7 +10,7 @@ mkdir -p target/peers
 
 packages="ffmpeg curl rtmpdump nginx-light libnginx-mod-rtmp gstreamer1.0-tools
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-gstreamer1.0-plugins-ugly gstreamer1.0-libav"
+gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium libnss3-tools"
 current=target/peers/ffmpeg-current
 # The version is fixed, so that a test that fails here fails everywhere.
 current_package=imageio-ffmpeg==0.8.1
@@ -25,10 +25,12 @@ has_gstreamer() {
         gst-inspect-1.0 "$element" >/dev/null 2>&1 || return 1
     done
 }
+has_tls() { has_ffmpeg && has_curl && command -v openssl >/dev/null; }
+has_browser() { command -v chromium >/dev/null && command -v certutil >/dev/null; }
 has_ffmpeg_current() { [ -x "$current" ]; }
 
 # Debian's packages, when this is Debian and we may.
-if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer; }; then
+if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer && has_tls && has_browser; }; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing from Debian:" $packages
         export DEBIAN_FRONTEND=noninteractive
@@ -75,6 +77,9 @@ peer rtmpdump "apt-get install rtmpdump" 'rtmpdump -h 2>&1 | grep -m1 -o "RTMPDu
 peer curl "apt-get install curl" 'first curl --version'
 peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
     'echo "$(nginx -v 2>&1 | sed "s/.*: //"), module $(dpkg-query -W -f "\${Version}" libnginx-mod-rtmp 2>/dev/null)"'
+
+peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
+peer browser "apt-get install chromium libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
 
 skipped=""
 for name in $missing; do

@@ -7,6 +7,7 @@ use thalweg_client::Trust;
 
 /// More authorities than the system's.
 #[derive(Debug, clap::Args)]
+#[group(id = "trust")]
 pub(crate) struct Args {
     /// PEM file of one more authority to trust, as a server with a certificate of its own wants it.
     #[arg(long, value_name = "FILE")]

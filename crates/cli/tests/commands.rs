@@ -446,3 +446,75 @@ fn bench_can_publish_a_recording() {
     let output = run_within(empty.args(["bench", "--file", &file]), Duration::from_secs(10));
     assert!(err(&output).contains("no H.264 picture"), "{}", err(&output));
 }
+
+#[test]
+fn sighup_reads_everything_again_and_drops_nobody() {
+    let server = Server::start("hangup");
+    let _clock = server.push_clock("clock");
+    let file = server.folder.file("watched.flv");
+    let mut play = thalweg();
+    play.args(["play", "--quiet", "-o", &file, "--duration", "4s", &server.urls("clock").flv]);
+    let mut watching = Running(play.spawn().unwrap());
+    server.wait_for(|line| line["message"] == "play begins");
+
+    let first = server.folder.path().join("first.toml");
+    let good = std::fs::read_to_string(&first).unwrap();
+    std::fs::write(&first, format!("{good}play.cash_ms = 1\n")).unwrap();
+    server.hang_up();
+    let line =
+        server.wait_for(|line| line["message"].as_str().is_some_and(|m| m.contains("again")));
+    assert!(
+        line["level"] == "ERROR" && line["error"].as_str().unwrap().contains("cash_ms"),
+        "{line}"
+    );
+
+    let account =
+        "[[account]]\nbizid = \"77\"\n[[account.domain]]\naction = \"push\"\nauth = false\n";
+    std::fs::write(&first, format!("{good}{account}")).unwrap();
+    server.hang_up();
+    let line =
+        server.wait_for(|line| line["message"].as_str().is_some_and(|m| m.contains("again")));
+    assert_eq!(line["level"], "INFO", "{line}");
+    let unsigned = format!("rtmp://127.0.0.1:{}/live/new", server.rtmp_port);
+    let _push = Running(thalweg().args(["push", "--quiet", &unsigned, "clock"]).spawn().unwrap());
+    let began = server.wait_for(|line| line["message"] == "publish begins");
+    assert_eq!(began["stream"], "77/live/new");
+
+    assert!(wait_child(&mut watching.0, Duration::from_secs(20)).success());
+    let ended = server.wait_for(|line| line["message"] == "play ends");
+    assert_eq!(
+        (ended["stream"].as_str(), ended["cause"].as_str()),
+        (Some("1/live/clock"), Some("the viewer left"))
+    );
+}
+
+#[test]
+fn an_operator_sends_a_publisher_away_for_a_time() {
+    let server = Server::start("kick");
+    let clock = server.push_clock("clock");
+    let post = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut stream =
+            std::net::TcpStream::connect(("127.0.0.1", server.operator_port as u16)).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let path = "/api/v1/streams/1/live/clock/kick";
+    let unasked = post(path, "text/plain", r#"{"for": 60}"#);
+    assert!(unasked.starts_with("HTTP/1.1 415"), "a page could send this: {unasked}");
+    let too_long = post(path, "application/json", r#"{"for": 100000}"#);
+    assert!(too_long.starts_with("HTTP/1.1 400"), "{too_long}");
+    let kicked = post(path, "application/json", r#"{"for": 60}"#);
+    assert!(kicked.contains(r#"{"barred_for_s":60,"kicked":true}"#), "{kicked}");
+    let ended = server.wait_for(|line| line["message"] == "publish ends");
+    assert_eq!(ended["errcode"], 106, "{ended}");
+    let refused = server.wait_for(|line| line["message"] == "refused");
+    assert_eq!(refused["reason"], "barred", "{refused}");
+    drop(clock);
+}

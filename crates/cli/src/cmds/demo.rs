@@ -92,7 +92,7 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let own_url = clock.push_to(reachable(server.rtmp_address()?));
     let (stop, stopped) = watch::channel(false);
     let clock = tokio::spawn(run_clock(own_url, stopped));
-    run_server(server, thalweg_console::demo::router(&page), async {
+    run_server(server, Some(&page), async {
         told_to_stop().await;
         // Before the server, which would send it away.
         stop.send_replace(true);

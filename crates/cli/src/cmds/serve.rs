@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use axum::Router;
 use thalweg_access::PolicyHandle;
+use thalweg_console::demo::Demo;
 use thalweg_server::{LoadError, Pages, Reloader, Server};
 
 use crate::files;
@@ -43,7 +43,7 @@ pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
         }
     });
     tokio::select! {
-        () = run_server(server, Router::new(), told_to_stop()) => {}
+        () = run_server(server, None, told_to_stop()) => {}
         () = reloads => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -70,9 +70,14 @@ pub(crate) fn load(
     Server::load(config, policy.reader())
 }
 
-/// Runs a server with its console, and pages for everyone, until it is to stop.
-pub(crate) async fn run_server(server: Server, public: Router, stop: impl Future<Output = ()>) {
+/// Runs a server with its console, and the demo's page if there is one, until it is to stop.
+pub(crate) async fn run_server(
+    server: Server,
+    demo: Option<&Demo>,
+    stop: impl Future<Output = ()>,
+) {
     let operator = thalweg_console::router(server.hub().clone());
+    let public = demo.map(thalweg_console::demo::router).unwrap_or_default();
     server.run(Pages { public, operator }, stop).await;
     tracing::info!("stopped");
 }

@@ -102,6 +102,12 @@ impl Server {
         kill(&self.child);
     }
 
+    /// Has it read its files again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     pub fn wait(mut self) -> std::process::ExitStatus {
         wait_child(&mut self.child, Duration::from_secs(15))
     }

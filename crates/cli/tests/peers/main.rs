@@ -6,11 +6,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod lan;
 mod tools;
 
+mod browser;
 mod curl;
 mod ffmpeg;
 mod ffmpeg_current;
 mod gstreamer;
 mod nginx_rtmp;
 mod rtmpdump;
+mod tls;
