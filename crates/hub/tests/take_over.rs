@@ -110,7 +110,7 @@ fn never_means_never() {
 #[test]
 fn a_replaced_publisher_hears_of_it_while_it_waits() {
     let world = World::new();
-    let mut old = world.try_publish(1, Some("key")).unwrap();
+    let old = world.try_publish(1, Some("key")).unwrap();
     let _new = world.try_publish(2, Some("key")).unwrap();
     let mut told = std::pin::pin!(old.must_leave());
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
