@@ -1,6 +1,6 @@
 //! HTTP-FLV: accept, who is it, may it, hub, egress.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use thalweg_access::{Action, Query, Reason};
@@ -37,7 +37,7 @@ pub(crate) async fn serve(
         _ => return answer(&stream, &Answer::method_not_allowed()).await,
     };
     let (granted, url) = tokio::select! {
-        granted = grant(&ctx, &mut place, &head, with_body) => granted,
+        granted = grant(&ctx, peer.ip(), &mut place, &head, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&stream) => return,
     };
@@ -88,6 +88,7 @@ enum Granted {
 /// Decides about a request, and answers what it was for, for the log.
 async fn grant(
     ctx: &Context,
+    peer: IpAddr,
     place: &mut Place,
     head: &Head,
     with_body: bool,
@@ -101,7 +102,7 @@ async fn grant(
         if let Some(reason) = place.refusal() {
             return Err(reason.into());
         }
-        let permit = ctx.decide(Action::Play, &address)?;
+        let mut permit = ctx.decide(Action::Play, &address, peer)?;
         if !with_body {
             let is_live = ctx.hub.is_live(&permit.key);
             return if is_live { Ok(Granted::Look) } else { Err(Reason::NotFound.into()) };
@@ -109,7 +110,7 @@ async fn grant(
         if permit.is_signed() {
             place.let_in();
         }
-        let mut subscription = ctx.subscribe(&permit, Protocol::HttpFlv).await?;
+        let mut subscription = ctx.subscribe(&mut permit, Protocol::HttpFlv).await?;
         place.let_in();
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));

@@ -26,6 +26,7 @@ mod metrics;
 mod ops;
 mod rtmp;
 mod server;
+mod sessions;
 pub mod socket;
 mod viewing;
 

@@ -22,6 +22,7 @@ use crate::egress::Egress;
 use crate::gate::{Gate, Place};
 use crate::listen::{Listeners, LoadError};
 use crate::metrics::Metrics;
+use crate::sessions::Sessions;
 use crate::{http, ops, rtmp, socket};
 
 /// A server whose ports are bound.
@@ -50,7 +51,9 @@ impl Server {
         let pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);
         let (stop, stopping) = watch::channel(false);
-        let ctx = Arc::new(Context { config, hub, policy, egress, gate, metrics, stopping });
+        let sessions = Sessions::default();
+        let ctx =
+            Arc::new(Context { config, hub, policy, egress, gate, sessions, metrics, stopping });
         Ok(Server { ctx, stop, listeners })
     }
 

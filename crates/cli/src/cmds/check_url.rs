@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
         app: &address.app,
         stream: &address.stream,
         query: Query::new(&address.query),
+        peer: None,
     };
     let findings = explain(&setup.policy, &request, show::now_unix_s());
     let (name, Address { app, stream, .. }) = (action.name(), &address);

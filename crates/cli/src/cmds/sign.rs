@@ -248,8 +248,8 @@ impl Signed {
 
     fn check(&self, setup: &Setup, action: Action) -> Result<()> {
         let Address { host, app, stream, query, .. } = &self.address;
-        let query = Query::new(query);
-        let request = Request { action, host, app, stream, query };
+        let (query, peer) = (Query::new(query), None);
+        let request = Request { action, host, app, stream, query, peer };
         match decide(&setup.policy, &request, show::now_unix_s()) {
             Ok(_) => Ok(()),
             Err(reason) => {
