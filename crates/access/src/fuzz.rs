@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::{
     Account, Action, Domain, Expiry, Key, Keys, Network, Policy, Purpose, Query, Request, Revoked,
-    Scheme, Schemes, SignedQuery, Subject, Token, decide, explain,
+    Scheme, Schemes, SignedQuery, Subject, Token, Verdict, decide, explain,
 };
 
 /// Three lines: host, stream, query. Nothing unsigned is ever let in where a signature is
-/// compulsory, and what we sign always is. A token that can be read can be written.
+/// compulsory, and what we sign always is. A token that can be read can be written, and what it
+/// forbids is refused however well it is signed.
 pub fn signed_url(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
@@ -30,8 +31,31 @@ pub fn signed_url(data: &[u8]) {
         && let Ok((kid, token)) = Token::parse(tw)
     {
         assert_eq!(Token::parse(&token.to_text(kid)), Ok((kid, token)));
+        what_it_forbids_is_refused(&policy, host, stream, &token);
     }
     what_we_sign_is_let_in(&policy, host, stream);
+}
+
+fn what_it_forbids_is_refused(policy: &Policy, host: &str, stream: &str, token: &Token) {
+    let account = policy.account_of(host);
+    let subject = Subject { account: &account.bizid, app: "live", stream };
+    let domain = account.signing_domain(token.purpose.action(), host);
+    let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, token));
+    let Some(Ok(signed)) = signed else { return };
+    for action in [Action::Push, Action::Play] {
+        let (query, peer) = (Query::new(&signed.text), Some(PEER));
+        let request = Request { action, host, app: "live", stream, query, peer };
+        let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
+        let holds = token.purpose.action() == action
+            && token.expires_unix_s >= NOW
+            && token.not_before_unix_s.is_none_or(|n| n <= NOW)
+            && token.from.is_none_or(|network| network.contains(PEER));
+        assert!(holds || !is_signed);
+        assert!(is_signed || !holds || stream.contains('_'));
+        let findings = explain(policy, &request, NOW);
+        let is_bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
+        assert_eq!(is_bad, decide(policy, &request, NOW).is_err());
+    }
 }
 
 fn what_we_sign_is_let_in(policy: &Policy, host: &str, stream: &str) {
