@@ -20,6 +20,7 @@ pub enum Reason {
     BadName,
     NotFound,
     InUse,
+    Barred,
     Full,
     TooMany,
     UrlInUse,
@@ -28,7 +29,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 19] = [
         Reason::AuthMissing,
         Reason::AuthMalformed,
         Reason::AuthBad,
@@ -43,6 +44,7 @@ impl Reason {
         Reason::BadName,
         Reason::NotFound,
         Reason::InUse,
+        Reason::Barred,
         Reason::Full,
         Reason::TooMany,
         Reason::UrlInUse,
@@ -66,6 +68,7 @@ impl Reason {
             Reason::BadName => "bad-name",
             Reason::NotFound => "not-found",
             Reason::InUse => "in-use",
+            Reason::Barred => "barred",
             Reason::Full => "server-full",
             Reason::TooMany => "too-many",
             Reason::UrlInUse => "url-in-use",
@@ -77,7 +80,7 @@ impl Reason {
     pub fn rtmp_code(self, action: Action) -> &'static str {
         match (action, self) {
             (Action::Push, Reason::InUse | Reason::BadName) => "NetStream.Publish.BadName",
-            (Action::Push, Reason::Full | Reason::TooMany | Reason::Stopping) => {
+            (Action::Push, Reason::Barred | Reason::Full | Reason::TooMany | Reason::Stopping) => {
                 "NetStream.Publish.Failed"
             }
             (Action::Push, _) => "NetStream.Publish.Denied",
@@ -102,6 +105,7 @@ impl Reason {
             Reason::ReservedApp | Reason::BadName => 400,
             Reason::NotFound => 404,
             Reason::InUse => 409,
+            Reason::Barred => 403,
             Reason::TooMany | Reason::UrlInUse => 429,
             Reason::Full | Reason::Stopping => 503,
         }
@@ -137,6 +141,7 @@ impl Reason {
             Reason::BadName => "the URL does not name a stream: it should end in /app/stream",
             Reason::NotFound => "nobody publishes this stream",
             Reason::InUse => "the stream is in use",
+            Reason::Barred => "an operator closed this stream for a time",
             Reason::Full => "the server is full",
             Reason::TooMany => "too many connections from this address",
             Reason::UrlInUse => "as many sessions as the URL allows are there already",

@@ -9,6 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use thalweg_client::Target;
+use thalweg_client::rustls::pki_types::ServerName;
+use thalweg_client::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::viewer::{Seen, Viewer};
 
@@ -18,6 +20,8 @@ pub(crate) struct Seat {
     pub(crate) to: SocketAddr,
     pub(crate) place: Target,
     pub(crate) role: Role,
+    /// How to speak TLS, and the name to expect there.
+    pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// How a viewer behaves.
@@ -104,29 +108,73 @@ impl Drop for Crowd {
 /// A viewer and its socket.
 #[derive(Debug)]
 struct Sitting {
-    socket: Option<TcpStream>,
+    socket: Option<Socket>,
     viewer: Viewer,
     role: Role,
     fate: Option<String>,
+}
+
+/// A socket, with or without TLS.
+#[derive(Debug)]
+enum Socket {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Socket {
+    /// Connects and shakes hands.
+    fn open(seat: &Seat) -> Result<Socket, String> {
+        let tcp = TcpStream::connect_timeout(&seat.to, CONNECT_MAX);
+        let mut tcp = tcp.map_err(|e| format!("cannot connect: {e}"))?;
+        let Some((config, name)) = &seat.tls else { return Ok(Socket::Plain(tcp)) };
+        let connection = ClientConnection::new(Arc::clone(config), name.clone());
+        let mut connection = connection.map_err(|e| e.to_string())?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut tcp).map_err(|e| format!("no TLS: {e}"))?;
+        }
+        Ok(Socket::Tls(Box::new(StreamOwned::new(connection, tcp))))
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Socket::Plain(tcp) => tcp,
+            Socket::Tls(tls) => tls.get_ref(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Plain(tcp) => tcp.read(buffer),
+            Socket::Tls(tls) => tls.read(buffer),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Socket::Plain(tcp) => tcp.write_all(bytes),
+            Socket::Tls(tls) => tls.write_all(bytes),
+        }
+    }
 }
 
 impl Sitting {
     fn new(seat: &Seat, number: u64) -> Sitting {
         let is_probe = seat.role == Role::Probe;
         let viewer = match &seat.place {
-            Target::Rtmp(address) => Viewer::rtmp(address.clone(), number, is_probe),
+            Target::Rtmp(rtmp) => Viewer::rtmp(rtmp.address.clone(), number, is_probe),
             Target::Http(http) => Viewer::http(&http.authority, &http.path, is_probe),
+            Target::WebSocket(ws) => Viewer::websocket(&ws.authority, &ws.path, is_probe),
         };
         let mut sitting = Sitting { socket: None, viewer, role: seat.role, fate: None };
-        match TcpStream::connect_timeout(&seat.to, CONNECT_MAX) {
+        match Socket::open(seat) {
             Ok(socket) => sitting.socket = Some(socket),
-            Err(error) => sitting.fate = Some(format!("cannot connect: {error}")),
+            Err(why) => sitting.fate = Some(why),
         }
         sitting
     }
 
     fn set(mut self, how: impl FnOnce(&TcpStream) -> io::Result<()>) -> Self {
-        if let Some(Err(error)) = self.socket.as_ref().map(how) {
+        if let Some(Err(error)) = self.socket.as_ref().map(|s| how(s.tcp())) {
             self.fail(error.to_string());
         }
         self
@@ -144,7 +192,11 @@ impl Sitting {
         let now = Instant::now();
         let handled = match read {
             Ok(0) => Err("the server closed".to_owned()),
-            Ok(n) => self.viewer.handle(&buffer[..n], now).map(|()| n == buffer.len()),
+            // Inside of TLS a read ends with a record.
+            Ok(n) => {
+                let may_be_more = n == buffer.len() || matches!(socket, Socket::Tls(_));
+                self.viewer.handle(&buffer[..n], now).map(|()| may_be_more)
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(e) => Err(e.to_string()),
         };

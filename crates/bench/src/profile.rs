@@ -13,7 +13,7 @@ pub struct Profile {
     pub streams: usize,
     /// Viewers of each stream.
     pub viewers: usize,
-    /// How they watch: one case for each. Default both.
+    /// How they watch: one case for each. Default RTMP and HTTP-FLV.
     #[serde(default = "both")]
     pub protocols: Vec<Protocol>,
     /// Rate of a stream, kbit/s. Default 500, the least is 200.
@@ -56,15 +56,33 @@ pub enum Protocol {
     Rtmp,
     /// FLV over HTTP.
     HttpFlv,
+    /// FLV over WebSocket.
+    WsFlv,
+    /// RTMP over TLS.
+    Rtmps,
+    /// FLV over HTTPS.
+    HttpsFlv,
 }
 
 impl Protocol {
+    /// All of them.
+    pub const ALL: [Protocol; 5] =
+        [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WsFlv, Protocol::Rtmps, Protocol::HttpsFlv];
+
     /// As the profile writes it.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Rtmp => "rtmp",
             Protocol::HttpFlv => "http-flv",
+            Protocol::WsFlv => "ws-flv",
+            Protocol::Rtmps => "rtmps",
+            Protocol::HttpsFlv => "https-flv",
         }
+    }
+
+    /// Whether it is spoken inside of TLS.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Protocol::Rtmps | Protocol::HttpsFlv)
     }
 }
 
@@ -81,12 +99,13 @@ pub enum Error {
 
 impl Profile {
     /// Those that come with the program: name and text.
-    pub const KNOWN: [(&'static str, &'static str); 8] = [
+    pub const KNOWN: [(&'static str, &'static str); 9] = [
         ("fan-out-small", include_str!("../../../bench/profiles/fan-out-small.toml")),
         ("fan-out-large", include_str!("../../../bench/profiles/fan-out-large.toml")),
         ("fan-out-heavy", include_str!("../../../bench/profiles/fan-out-heavy.toml")),
         ("many-streams", include_str!("../../../bench/profiles/many-streams.toml")),
         ("many-publishers", include_str!("../../../bench/profiles/many-publishers.toml")),
+        ("doors", include_str!("../../../bench/profiles/doors.toml")),
         ("join-storm", include_str!("../../../bench/profiles/join-storm.toml")),
         ("slow-viewers", include_str!("../../../bench/profiles/slow-viewers.toml")),
         ("publish-storm", include_str!("../../../bench/profiles/publish-storm.toml")),

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use thalweg_client::Target as Place;
+use thalweg_client::rustls::ClientConfig;
+use thalweg_client::rustls::pki_types::ServerName;
+use thalweg_client::{Target as Place, Trust};
 
 use crate::crowd::{Crowd, Member, Plan, Role, Seat};
 use crate::feed::Feed;
@@ -14,7 +17,7 @@ use crate::process::Usage;
 use crate::profile::{Profile, Protocol};
 
 /// A server under load.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Target {
     /// What it is called in tables.
     pub name: String,
@@ -24,6 +27,14 @@ pub struct Target {
     pub rtmp: Option<String>,
     /// Where to watch by HTTP-FLV.
     pub http_flv: Option<String>,
+    /// Where to watch by WS-FLV.
+    pub ws_flv: Option<String>,
+    /// Where to watch by RTMPS.
+    pub rtmps: Option<String>,
+    /// Where to watch by HTTPS-FLV.
+    pub https_flv: Option<String>,
+    /// Whose certificates are good.
+    pub trust: Trust,
     /// Its process, if it is on this machine.
     pub pid: Option<u32>,
 }
@@ -195,6 +206,13 @@ fn plan(
     let pattern = match protocol {
         Protocol::Rtmp => target.rtmp.as_ref(),
         Protocol::HttpFlv => target.http_flv.as_ref(),
+        Protocol::WsFlv => target.ws_flv.as_ref(),
+        Protocol::Rtmps => target.rtmps.as_ref(),
+        Protocol::HttpsFlv => target.https_flv.as_ref(),
+    };
+    let tls = match protocol.is_secure() {
+        true => Some(target.trust.config().map(Arc::new).map_err(|e| Error::Url(e.to_string()))?),
+        false => None,
     };
     let missing = || Error::Url(format!("no {} URL of {}", protocol.name(), target.name));
     let pattern = pattern.ok_or_else(missing)?;
@@ -208,28 +226,42 @@ fn plan(
     };
     let mut seats = Vec::new();
     for i in 0..profile.all() {
-        seats.push(seat(protocol, pattern, i % profile.streams, role_of(i))?);
+        seats.push(seat(protocol, pattern, tls.as_ref(), i % profile.streams, role_of(i))?);
     }
     let mut joiners = Vec::new();
     for i in 0..profile.join_storm {
-        joiners.push(seat(protocol, pattern, i % profile.streams, Role::Joiner)?);
+        joiners.push(seat(protocol, pattern, tls.as_ref(), i % profile.streams, Role::Joiner)?);
     }
     Ok(Plan { seats, joiners, ramp_per_s: profile.ramp_per_s, tick })
 }
 
-fn seat(protocol: Protocol, pattern: &str, n: usize, role: Role) -> Result<Seat, Error> {
+fn seat(
+    protocol: Protocol,
+    pattern: &str,
+    tls: Option<&Arc<ClientConfig>>,
+    n: usize,
+    role: Role,
+) -> Result<Seat, Error> {
     let url = url_of(pattern, &n.to_string());
     let bad =
         |words: String| Error::Url(format!("{}: {words}", url.split('?').next().unwrap_or("")));
     let place = Place::parse(&url).map_err(|e| bad(e.to_string()))?;
-    let (host, port) = match (&place, protocol) {
-        (Place::Rtmp(address), Protocol::Rtmp) => (&address.host, address.port),
-        (Place::Http(http), Protocol::HttpFlv) => (&http.host, http.port),
+    let (host, port, secure) = match (&place, protocol) {
+        (Place::Rtmp(rtmp), Protocol::Rtmp | Protocol::Rtmps) => {
+            (&rtmp.address.host, rtmp.address.port, rtmp.secure)
+        }
+        (Place::Http(http), Protocol::HttpFlv | Protocol::HttpsFlv)
+        | (Place::WebSocket(http), Protocol::WsFlv) => (&http.host, http.port, http.secure),
         _ => return Err(bad(format!("this is no URL for {}", protocol.name()))),
     };
+    if secure != protocol.is_secure() {
+        return Err(bad(format!("this is no URL for {}", protocol.name())));
+    }
+    let name = ServerName::try_from(host.clone()).map_err(|e| bad(e.to_string()))?;
     let found = (host.as_str(), port).to_socket_addrs()?.next();
     let to = found.ok_or_else(|| bad("no such host".to_owned()))?;
-    Ok(Seat { to, place, role })
+    let tls = tls.map(|config| (Arc::clone(config), name));
+    Ok(Seat { to, place, role, tls })
 }
 
 /// Lets time pass, and says so.

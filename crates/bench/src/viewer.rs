@@ -31,6 +31,44 @@ enum Wire {
     /// Until the head of the answer is whole, it is kept.
     Http(Vec<u8>),
     Flv(Box<Demuxer>),
+    WsFlv(Box<Frames>, Box<Demuxer>),
+}
+
+/// Takes a server's WebSocket frames apart: none is masked, and what is no data is passed over.
+#[derive(Debug, Default)]
+struct Frames {
+    header: Vec<u8>,
+    left: u64,
+}
+
+impl Frames {
+    /// The payloads in `bytes`, one after the other.
+    fn payloads<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut payloads = Vec::new();
+        while !bytes.is_empty() {
+            if self.left == 0 {
+                self.header.push(bytes[0]);
+                bytes = &bytes[1..];
+                let long = match self.header.get(1) {
+                    Some(126) => 2,
+                    Some(127) => 8,
+                    _ => 0,
+                };
+                if self.header.len() == 2 + long {
+                    let len = if long == 0 { &self.header[1..] } else { &self.header[2..] };
+                    self.left = len.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+                    self.header.clear();
+                }
+                continue;
+            }
+            let n = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            let (payload, rest) = bytes.split_at(n);
+            payloads.push(payload);
+            self.left -= n as u64;
+            bytes = rest;
+        }
+        payloads
+    }
 }
 
 /// What a viewer has seen.
@@ -66,6 +104,17 @@ impl Viewer {
     pub(crate) fn http(host: &str, path: &str, is_probe: bool) -> Viewer {
         let mut viewer = Viewer::new(Wire::Http(Vec::new()), is_probe);
         viewer.unsent = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes();
+        viewer
+    }
+
+    /// A viewer of FLV over a WebSocket.
+    pub(crate) fn websocket(host: &str, path: &str, is_probe: bool) -> Viewer {
+        let mut viewer = Viewer::new(Wire::Http(Vec::new()), is_probe);
+        viewer.unsent = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhhbHdlZyBiZW5jaCBoZQ==\r\n\r\n"
+        )
+        .into_bytes();
         viewer
     }
 
@@ -107,6 +156,7 @@ impl Viewer {
         match &mut self.wire {
             Wire::Rtmp(session) => session.handle_bytes(bytes).map_err(|e| e.to_string())?,
             Wire::Flv(demuxer) => demuxer.handle_bytes(bytes).map_err(|e| e.to_string())?,
+            Wire::WsFlv(frames, demuxer) => feed(frames, demuxer, bytes)?,
             Wire::Http(head) => {
                 head.extend_from_slice(bytes);
                 let Some(end) = head.windows(4).position(|w| w == b"\r\n\r\n") else {
@@ -116,12 +166,19 @@ impl Viewer {
                         Err("no HTTP".into())
                     };
                 };
-                if !head.starts_with(b"HTTP/1.1 200") {
-                    return Err(String::from_utf8_lossy(head).lines().next().unwrap_or("").into());
-                }
                 let mut demuxer = Box::new(Demuxer::new(TAG_BYTES_MAX));
-                demuxer.handle_bytes(&head[end + 4..]).map_err(|e| e.to_string())?;
-                self.wire = Wire::Flv(demuxer);
+                let body = &head[end + 4..];
+                let wire = if head.starts_with(b"HTTP/1.1 200") {
+                    demuxer.handle_bytes(body).map_err(|e| e.to_string())?;
+                    Wire::Flv(demuxer)
+                } else if head.starts_with(b"HTTP/1.1 101") {
+                    let mut frames = Box::<Frames>::default();
+                    feed(&mut frames, &mut demuxer, body)?;
+                    Wire::WsFlv(frames, demuxer)
+                } else {
+                    return Err(String::from_utf8_lossy(head).lines().next().unwrap_or("").into());
+                };
+                self.wire = wire;
             }
         }
         self.drain(now)
@@ -131,7 +188,7 @@ impl Viewer {
         loop {
             let frame = match &mut self.wire {
                 Wire::Http(_) => return Ok(()),
-                Wire::Flv(demuxer) => demuxer.poll_frame(),
+                Wire::Flv(demuxer) | Wire::WsFlv(_, demuxer) => demuxer.poll_frame(),
                 Wire::Rtmp(session) => match session.poll_output() {
                     Output::Transmit(bytes) => {
                         self.unsent.extend_from_slice(&bytes);
@@ -187,6 +244,11 @@ impl Viewer {
     }
 }
 
+fn feed(frames: &mut Frames, demuxer: &mut Demuxer, bytes: &[u8]) -> Result<(), String> {
+    let mut payloads = frames.payloads(bytes).into_iter();
+    payloads.try_for_each(|p| demuxer.handle_bytes(p)).map_err(|e| e.to_string())
+}
+
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const TAG_BYTES_MAX: usize = 16 << 20;
 
@@ -235,6 +297,22 @@ mod tests {
         let seen = seen(pictures);
         assert_eq!((seen.pictures, seen.whole, seen.damaged), (8, 7, 1));
         assert_eq!((seen.lost, seen.reordered), (3, 1), "3, 7, and 1 until it came late");
+    }
+
+    #[test]
+    fn frames_of_a_websocket_are_taken_apart_however_they_are_cut() {
+        let (mut bytes, mut want) = (Vec::new(), Vec::new());
+        for len in [0, 5, 125, 126, 70_000] {
+            thalweg_wire::websocket::write_binary_header(&mut bytes, len);
+            bytes.resize(bytes.len() + len, len as u8);
+            want.resize(want.len() + len, len as u8);
+        }
+        for part in [1, 3, 100, bytes.len()] {
+            let mut frames = Frames::default();
+            let got: Vec<u8> =
+                bytes.chunks(part).flat_map(|p| frames.payloads(p).concat()).collect();
+            assert!(got == want, "in parts of {part}");
+        }
     }
 
     #[test]

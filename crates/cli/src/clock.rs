@@ -3,17 +3,21 @@
 use std::time::{Duration, SystemTime};
 
 use thalweg_client::source::clock::Clock;
-use thalweg_client::{Error, Publisher};
+use thalweg_client::{Error, Publisher, Trust};
 
 /// Publishes the clock until told to stop.
 ///
 /// # Errors
 /// What the server or the network says.
-pub(crate) async fn publish(url: &str, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub(crate) async fn publish(
+    url: &str,
+    trust: &Trust,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     let mut stop = std::pin::pin!(stop);
     loop {
         let mut publisher = tokio::select! {
-            publisher = Publisher::connect(url) => publisher?,
+            publisher = Publisher::connect_with(url, trust) => publisher?,
             () = &mut stop => return Ok(()),
         };
         tokio::select! {

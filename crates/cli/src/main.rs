@@ -9,12 +9,13 @@ mod progress;
 mod setup;
 mod show;
 mod signals;
+mod trust;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A live-streaming system in one program: publishers push RTMP, viewers watch RTMP or HTTP-FLV.
+/// A live-streaming system in one program: publishers push RTMP, viewers watch RTMP or FLV.
 ///
 /// New here? `thalweg demo` starts a server with a running clock and prints URLs to watch and to
 /// push to. Everything it does, `thalweg serve` does for good.

@@ -76,9 +76,13 @@ fn read_config(path: Option<&Path>) -> Result<Config> {
         .with_context(|| format!("cannot read the configuration {}", path.display()))?;
     let mut config =
         Config::parse(&text).with_context(|| format!("in the configuration {}", path.display()))?;
-    // Wherever the program is started, the keys beside the file are the same.
+    // Wherever the program is started, the files beside this one are the same.
     if let Some(folder) = path.parent() {
         config.data_dir = folder.join(config.data_dir);
+        for certificate in &mut config.certificates {
+            certificate.chain = folder.join(&certificate.chain);
+            certificate.key = folder.join(&certificate.key);
+        }
     }
     Ok(config)
 }

@@ -33,6 +33,16 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
+/// Text in white on black, where that can be said.
+pub(crate) fn white_on_black(text: &str) -> String {
+    use std::io::IsTerminal;
+    if std::io::stdout().is_terminal() {
+        format!("\x1b[97;40m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
 /// A moment, in UTC, to the second.
 pub(crate) fn moment(unix_s: u64) -> String {
     match UNIX_EPOCH.checked_add(Duration::from_secs(unix_s)) {

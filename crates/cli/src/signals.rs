@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C.
+//! SIGTERM and Ctrl-C, and SIGHUP.
 
 use std::io;
 use std::time::Duration;
@@ -21,6 +21,16 @@ pub(crate) async fn told_to_stop() {
             std::process::exit(1);
         }
     });
+}
+
+/// Calls `reload` each time the program is told to read its files again. Without an end.
+pub(crate) async fn when_told_to_reload(mut reload: impl FnMut()) {
+    let Ok(mut told) = signal(SignalKind::hangup()) else {
+        return std::future::pending().await;
+    };
+    while told.recv().await.is_some() {
+        reload();
+    }
 }
 
 /// Waits for the next signal to stop.

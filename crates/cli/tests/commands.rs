@@ -504,3 +504,21 @@ fn bench_measures_a_server_of_its_own_and_the_floor() {
     let output = run_within(unknown.args(["bench", "fan-in"]), Duration::from_secs(10));
     assert!(err(&output).contains("--list"), "{}", err(&output));
 }
+
+#[test]
+fn bench_can_publish_a_recording() {
+    let server = Server::start("recording");
+    let _clock = server.push_clock("clock");
+    let file = server.folder.file("clock.flv");
+    let mut play = thalweg();
+    play.args(["play", "--quiet", "-o", &file, "--duration", "3s", &server.urls("clock").flv]);
+    assert!(run_within(&mut play, Duration::from_secs(20)).status.success());
+    let mut bench = thalweg();
+    bench.args(["bench", "--viewers", "10", "--duration", "1s", "--floor", "--file", &file]);
+    let output = run_within(&mut bench, Duration::from_secs(50));
+    assert!(output.status.success(), "{}\n{}", out(&output), err(&output));
+    std::fs::write(&file, b"FLV\x01\x05\0\0\0\x09\0\0\0\0").unwrap();
+    let mut empty = thalweg();
+    let output = run_within(empty.args(["bench", "--file", &file]), Duration::from_secs(10));
+    assert!(err(&output).contains("no H.264 picture"), "{}", err(&output));
+}

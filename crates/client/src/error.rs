@@ -30,6 +30,25 @@ pub enum Error {
         /// What the system said.
         error: io::Error,
     },
+    /// The certificate is not trusted, or what answers does not speak TLS.
+    #[error("no secure connection to {to}: {error}")]
+    Tls {
+        /// Host and port.
+        to: String,
+        /// What the TLS library said.
+        error: io::Error,
+    },
+    /// The server closed a WebSocket.
+    #[error("the server closed the stream: {}", close_words(*code, reason))]
+    WebSocketClosed {
+        /// The code: 1000 is an ordinary end, 4000 and more an HTTP status and 4000.
+        code: u16,
+        /// What it says.
+        reason: String,
+    },
+    /// The WebSocket failed.
+    #[error("the connection failed: {0}")]
+    WebSocket(String),
     /// The server said no.
     #[error("the server refused: {}", words(.0))]
     Refused(Status),
@@ -85,10 +104,16 @@ impl Error {
             | Error::Closed
             | Error::Io(_) => true,
             Error::Http { status, .. } => matches!(status, 404 | 429 | 503),
+            Error::WebSocketClosed { code, .. } => matches!(code, 1000 | 1001 | 4404 | 4429 | 4503),
+            Error::WebSocket(_) => true,
             Error::Ended(status) => !status.code.ends_with("Replaced"),
             _ => false,
         }
     }
+}
+
+fn close_words(code: u16, reason: &str) -> String {
+    if reason.is_empty() { format!("code {code}") } else { format!("{reason} (code {code})") }
 }
 
 fn words(status: &Status) -> String {

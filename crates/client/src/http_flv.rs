@@ -10,7 +10,8 @@ use thalweg_wire::media::Frame;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::target::{HttpTarget, connect};
+use crate::target::HttpTarget;
+use crate::transport::{Trust, connect};
 
 #[derive(Debug)]
 pub(crate) struct Response {
@@ -21,8 +22,9 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) async fn open(target: &HttpTarget) -> Result<Self, Error> {
-        let stream = connect(&target.host, target.port).await?;
+    pub(crate) async fn open(target: &HttpTarget, trust: &Trust) -> Result<Self, Error> {
+        let trust = target.secure.then_some(trust);
+        let stream = connect(&target.host, target.port, trust).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(async move {

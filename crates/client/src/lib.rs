@@ -16,9 +16,15 @@ mod publish;
 mod rtmp;
 pub mod source;
 mod target;
+mod transport;
+mod ws_flv;
 
 pub use error::Error;
 pub use pace::Pace;
 pub use play::Player;
 pub use publish::Publisher;
-pub use target::{HttpTarget, Target};
+/// The TLS library, for [`Trust::config`].
+pub use tokio_rustls::rustls;
+
+pub use target::{HttpTarget, RtmpTarget, Target};
+pub use transport::Trust;

@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::http_flv::Response;
 use crate::rtmp::Connection;
 use crate::target::Target;
+use crate::transport::Trust;
+use crate::ws_flv::WebSocket;
 
 /// A play that the server has accepted.
 #[derive(Debug)]
@@ -18,20 +20,33 @@ pub struct Player {
 enum Way {
     Rtmp(Box<Connection>),
     HttpFlv(Box<Response>),
+    WsFlv(Box<WebSocket>),
 }
 
 impl Player {
-    /// Connects to a play URL, `rtmp://` or `http://` with `.flv`.
+    /// Connects to a play URL: `rtmp://`; `http://` or `ws://`, with `.flv`; or one of these with
+    /// an `s`, which is TLS.
     ///
     /// # Errors
     /// [`Error::Refused`] or [`Error::Http`] when the server says no, with its reason; otherwise
     /// what went wrong on the way there.
     pub async fn connect(url: &str) -> Result<Player, Error> {
+        Player::connect_with(url, &Trust::system()).await
+    }
+
+    /// The same, with more authorities to trust.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(url: &str, trust: &Trust) -> Result<Player, Error> {
         let way = match Target::parse(url)? {
-            Target::Rtmp(address) => {
-                Way::Rtmp(Box::new(Connection::open(Purpose::Play, address).await?))
+            Target::Rtmp(target) => {
+                Way::Rtmp(Box::new(Connection::open(Purpose::Play, target, trust).await?))
             }
-            Target::Http(target) => Way::HttpFlv(Box::new(Response::open(&target).await?)),
+            Target::Http(target) => Way::HttpFlv(Box::new(Response::open(&target, trust).await?)),
+            Target::WebSocket(target) => {
+                Way::WsFlv(Box::new(WebSocket::play(&target, trust).await?))
+            }
         };
         Ok(Player { way })
     }
@@ -43,6 +58,7 @@ impl Player {
     pub async fn next_frame(&mut self) -> Result<Frame, Error> {
         match &mut self.way {
             Way::HttpFlv(response) => response.next_frame().await,
+            Way::WsFlv(socket) => socket.next_frame().await,
             Way::Rtmp(connection) => loop {
                 match connection.next_event().await? {
                     Event::Frame(frame) => return Ok(frame),

@@ -1,38 +1,48 @@
 //! One RTMP connection: a session of `wire` over a socket.
 
-use std::io;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use thalweg_wire::error::Misbehaved;
 use thalweg_wire::media::Frame;
+use thalweg_wire::rtmp::Limits;
 use thalweg_wire::rtmp::client::{Event, Output, Purpose, Session};
 use thalweg_wire::rtmp::handshake::Style;
-use thalweg_wire::rtmp::{Address, Limits};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::error::Error;
-use crate::target::connect;
+use crate::target::RtmpTarget;
+use crate::transport::{Transport, Trust, connect};
 
 #[derive(Debug)]
 pub(crate) struct Connection {
     session: Session,
-    stream: TcpStream,
+    stream: Transport,
     unsent: Vec<u8>,
     sent: usize,
+    /// Whether the transport may still keep some of what was sent.
+    is_unflushed: bool,
     buffer: Box<[u8]>,
 }
 
 impl Connection {
     /// Connects and asks; answers when the server has said yes.
-    pub(crate) async fn open(purpose: Purpose, address: Address) -> Result<Self, Error> {
-        let stream = connect(&address.host, address.port).await?;
+    pub(crate) async fn open(
+        purpose: Purpose,
+        target: RtmpTarget,
+        trust: &Trust,
+    ) -> Result<Self, Error> {
+        let RtmpTarget { address, secure } = target;
+        let stream = connect(&address.host, address.port, secure.then_some(trust)).await?;
         let to = format!("{}:{}", address.host, address.port);
         let limits = Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Limits::default() };
-        let (seed, now) = (u64::from(stream.local_addr()?.port()), Instant::now());
+        let (seed, now) = (u64::from(stream.local_port()?), Instant::now());
         let session = Session::new(purpose, address, Style::Simple, &limits, seed, now);
         let buffer = vec![0; READ_BYTES].into();
-        let mut connection = Connection { session, stream, unsent: Vec::new(), sent: 0, buffer };
+        let (unsent, sent, is_unflushed) = (Vec::new(), 0, false);
+        let mut connection = Connection { session, stream, unsent, sent, is_unflushed, buffer };
         loop {
             match connection.next_event().await.map_err(|e| other_protocol(e, &to))? {
                 Event::Started => return Ok(connection),
@@ -61,14 +71,7 @@ impl Connection {
                 }
             };
             tokio::select! {
-                ready = self.stream.writable(), if self.sent < self.unsent.len() => {
-                    ready?;
-                    self.write_some()?;
-                }
-                ready = self.stream.readable() => {
-                    ready?;
-                    self.read_some()?;
-                }
+                moved = poll_fn(|cx| self.poll_io(cx)) => moved?,
                 () = timer => {
                     let now = Instant::now();
                     self.session.handle_timeout(now).map_err(|_| Error::NoAnswer)?;
@@ -93,8 +96,8 @@ impl Connection {
             if let Err(error) = self.flush().await {
                 return error;
             }
-            if let Err(error) = self.stream.readable().await {
-                return error.into();
+            if let Err(error) = poll_fn(|cx| self.poll_io(cx)).await {
+                return error;
             }
         }
     }
@@ -117,43 +120,50 @@ impl Connection {
                 Output::Transmit(bytes) => self.unsent.extend_from_slice(&bytes),
                 Output::Event(Event::Ended(status)) => return Err(Error::Ended(status)),
                 Output::Event(_) => {}
-                Output::Timeout(_) if self.sent == self.unsent.len() => {
+                Output::Timeout(_) if self.unsent.is_empty() && !self.is_unflushed => {
                     // What the server has said meanwhile: perhaps that it is over.
-                    if !self.read_some()? {
-                        return Ok(());
+                    let mut cx = Context::from_waker(Waker::noop());
+                    match self.poll_io(&mut cx) {
+                        Poll::Ready(moved) => moved?,
+                        Poll::Pending => return Ok(()),
                     }
                 }
-                Output::Timeout(_) => {
-                    tokio::select! {
-                        ready = self.stream.writable() => { ready?; self.write_some()?; }
-                        ready = self.stream.readable() => { ready?; self.read_some()?; }
-                    }
-                }
+                Output::Timeout(_) => poll_fn(|cx| self.poll_io(cx)).await?,
             }
         }
     }
 
-    fn write_some(&mut self) -> Result<(), Error> {
-        match self.stream.try_write(&self.unsent[self.sent..]) {
-            Ok(n) => self.sent += n,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e.into()),
+    /// Writes and reads what can be; ready when anything has moved. Cancelling loses nothing.
+    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let wrote = self.poll_send(cx)?.is_ready();
+        let mut buf = ReadBuf::new(&mut self.buffer);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buf)? {
+            Poll::Ready(()) if buf.filled().is_empty() => Poll::Ready(Err(Error::Closed)),
+            Poll::Ready(()) => Poll::Ready(Ok(self.session.handle_bytes(buf.filled())?)),
+            Poll::Pending if wrote => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
         }
-        if self.sent == self.unsent.len() {
-            self.unsent.clear();
-            self.sent = 0;
-        }
-        Ok(())
     }
 
-    /// Reads what is there, and answers whether anything was.
-    fn read_some(&mut self) -> Result<bool, Error> {
-        match self.stream.try_read(&mut self.buffer) {
-            Ok(0) => Err(Error::Closed),
-            Ok(n) => Ok(self.session.handle_bytes(&self.buffer[..n]).map(|()| true)?),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(e) => Err(e.into()),
+    /// Ready when anything was sent.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut sent = Poll::Pending;
+        while self.sent < self.unsent.len() {
+            let rest = &self.unsent[self.sent..];
+            let Poll::Ready(n) = Pin::new(&mut self.stream).poll_write(cx, rest)? else {
+                return sent;
+            };
+            self.sent += n;
+            self.is_unflushed = true;
+            sent = Poll::Ready(Ok(()));
         }
+        self.unsent.clear();
+        self.sent = 0;
+        if self.is_unflushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
+            self.is_unflushed = false;
+            sent = Poll::Ready(Ok(()));
+        }
+        sent
     }
 }
 

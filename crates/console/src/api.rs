@@ -1,3 +1,4 @@
 //! The API, one file a subject.
 
+pub(crate) mod kick;
 pub(crate) mod streams;

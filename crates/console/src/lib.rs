@@ -1,14 +1,19 @@
-//! What an operator asks over HTTP: everything under `/api/v1`.
+//! What people and programs ask over HTTP: everything under `/api/v1`, and the demo's pages.
 //!
-//! The server knows nothing of this crate; `cli` mounts [`router`] on the operator's listener.
+//! The server knows nothing of this crate; `cli` mounts [`router`] on the operator's listener and
+//! [`demo::router`] on the public ones.
 
 mod api;
+pub mod demo;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use thalweg_hub::Hub;
 
 /// The operator's pages, over the streams of one server.
 pub fn router(hub: Hub) -> Router {
-    Router::new().route("/api/v1/streams", get(api::streams::list)).with_state(hub)
+    Router::new()
+        .route("/api/v1/streams", get(api::streams::list))
+        .route("/api/v1/streams/{account}/{app}/{name}/kick", post(api::kick::kick))
+        .with_state(hub)
 }

@@ -23,13 +23,15 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Inner {
-    limits: Limits,
     registry: Box<dyn Registry>,
     streams: Mutex<Streams>,
 }
 
 #[derive(Debug, Default)]
 struct Streams {
+    limits: Limits,
+    /// Streams that nobody may publish, and until when.
+    barred: BTreeMap<StreamKey, Instant>,
     by_key: BTreeMap<StreamKey, Arc<Stream>>,
     /// How many of them are or were published; the others are only waited for.
     published: usize,
@@ -71,16 +73,51 @@ pub enum PublishError {
     /// There are too many streams already.
     #[error("this server has its {0} streams: stop some, or raise streams_max")]
     TooManyStreams(usize),
+    /// Its publisher was sent away, and nobody may take the seat for so long.
+    #[error("an operator closed this stream: it may be published again in {} s", .0.as_secs() + 1)]
+    Barred(Duration),
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
 }
 
+/// More streams are barred than are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{BARRED_MAX} streams are barred already: wait until some may be published again")]
+pub struct TooManyBarred;
+
 impl Hub {
     /// A hub without streams.
     pub fn new(limits: Limits, registry: impl Registry + 'static) -> Self {
-        let streams = Mutex::new(Streams::default());
-        Hub { inner: Arc::new(Inner { limits, registry: Box::new(registry), streams }) }
+        let streams = Mutex::new(Streams { limits, ..Streams::default() });
+        Hub { inner: Arc::new(Inner { registry: Box::new(registry), streams }) }
+    }
+
+    /// Other limits, for streams that begin and peers that come from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.streams().limits = limits;
+    }
+
+    /// Sends a stream's publisher away, and lets none publish it for a time: one that could come
+    /// back at once would. Answers whether there was a publisher.
+    ///
+    /// # Errors
+    /// [`TooManyBarred`], and then nobody is sent away.
+    pub fn kick(
+        &self,
+        key: &StreamKey,
+        bar: Duration,
+        now: Instant,
+    ) -> Result<bool, TooManyBarred> {
+        let mut streams = self.streams();
+        streams.barred.retain(|_, until| *until > now);
+        if !bar.is_zero() {
+            if streams.barred.len() >= BARRED_MAX && !streams.barred.contains_key(key) {
+                return Err(TooManyBarred);
+            }
+            streams.barred.insert(key.clone(), now + bar);
+        }
+        Ok(streams.by_key.get(key).is_some_and(|s| s.kick(bar, now)))
     }
 
     /// Takes the seat of a stream's publisher. The caller has asked whether this peer may; here
@@ -100,7 +137,7 @@ impl Hub {
         {
             let state = &mut *stream.lock();
             if let Some(incumbent) = &state.publisher {
-                let rule = self.inner.limits.take_over;
+                let rule = streams.limits.take_over;
                 rule.decide(&mut state.flapping, incumbent, &publisher, now)?;
             }
         }
@@ -133,7 +170,7 @@ impl Hub {
         if streams.stopping {
             return Err(PublishError::Stopping);
         }
-        let max = self.inner.limits.streams_max;
+        let max = streams.limits.streams_max;
         let waited_for = streams.by_key.len() - streams.published;
         if !streams.by_key.contains_key(key) && waited_for >= max {
             return Err(PublishError::TooManyStreams(max));
@@ -145,8 +182,9 @@ impl Hub {
     /// Lets waiting times run out: ends the streams whose publisher has not come back, and
     /// forgets those that nobody watches any more. Once a second is often enough.
     pub fn sweep(&self, now: Instant) {
-        let wait = self.inner.limits.republish_wait;
-        self.streams().end_those(now, |stream| stream.is_over(wait, now));
+        let mut streams = self.streams();
+        let wait = streams.limits.republish_wait;
+        streams.end_those(now, |stream| stream.is_over(wait, now));
     }
 
     /// Ends every stream and lets none begin: publishers are told to leave, viewers find their
@@ -184,8 +222,11 @@ impl Hub {
         if streams.stopping {
             return Err(PublishError::Stopping);
         }
+        if let Some(until) = streams.barred.get(key).filter(|until| **until > now) {
+            return Err(PublishError::Barred(until.saturating_duration_since(now)));
+        }
         let is_counted = streams.by_key.get(key).is_some_and(|s| s.was_published());
-        let max = self.inner.limits.streams_max;
+        let max = streams.limits.streams_max;
         if !is_counted && streams.published >= max {
             streams.make_room(now);
             if streams.published >= max {
@@ -199,7 +240,7 @@ impl Hub {
         if let Some(stream) = streams.by_key.get(key) {
             return Arc::clone(stream);
         }
-        let stream = Arc::new(Stream::new(key.clone(), &self.inner.limits, now));
+        let stream = Arc::new(Stream::new(key.clone(), &streams.limits, now));
         streams.by_key.insert(key.clone(), Arc::clone(&stream));
         stream
     }
@@ -252,4 +293,6 @@ impl Registry for InProcess {
     }
 }
 
+/// Streams barred at one time: some 200 bytes each.
+const BARRED_MAX: usize = 10_000;
 const SEARCH_PAUSE: Duration = Duration::from_secs(1);

@@ -28,7 +28,7 @@ mod takeover;
 
 pub use bell::Bell;
 pub use gop::{ConfigSet, Depth};
-pub use hub::{Hub, InProcess, PublishError, Registry, StreamKey};
+pub use hub::{Hub, InProcess, PublishError, Registry, StreamKey, TooManyBarred};
 pub use limits::{Lag, Limits, Retain};
 pub use log::Seq;
 pub use publication::{Leave, Publication, Publisher};

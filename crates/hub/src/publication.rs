@@ -32,12 +32,25 @@ pub enum Leave {
         /// Its address.
         by: SocketAddr,
     },
+    /// An operator sent it away.
+    #[error("an operator closed this stream{}", note(*bar))]
+    Kicked {
+        /// How long nobody may publish it.
+        bar: Duration,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
     /// The seat was lost before; who sits there now is told above.
     #[error("no longer the publisher of this stream")]
     Gone,
+}
+
+fn note(bar: Duration) -> String {
+    match bar.as_secs() {
+        0 => String::new(),
+        s => format!("; it may be published again in {s} s"),
+    }
 }
 
 /// The seat of a stream's publisher. Dropping it unpublishes.

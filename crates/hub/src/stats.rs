@@ -18,17 +18,19 @@ use crate::hub::StreamKey;
 pub enum Protocol {
     Rtmp,
     HttpFlv,
+    WsFlv,
 }
 
 impl Protocol {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Protocol; 2] = [Protocol::Rtmp, Protocol::HttpFlv];
+    pub const ALL: [Protocol; 3] = [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WsFlv];
 
     /// The name in metrics and the API.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Rtmp => "rtmp",
             Protocol::HttpFlv => "http-flv",
+            Protocol::WsFlv => "ws-flv",
         }
     }
 }

@@ -172,6 +172,16 @@ impl Stream {
         }
     }
 
+    /// Tells the publisher to leave, and answers whether there was one. Its viewers wait for another.
+    pub(crate) fn kick(&self, bar: Duration, now: Instant) -> bool {
+        let mut state = self.lock();
+        let Some(old) = state.publisher.take() else { return false };
+        old.leave.send_replace(Some(Leave::Kicked { bar }));
+        state.vacant_since = now;
+        self.life.send_replace(Life::Waiting);
+        true
+    }
+
     /// Ends the stream: its publisher is told to leave, its viewers find it over.
     pub(crate) fn end(&self, why: Leave) {
         let mut state = self.lock();

@@ -38,6 +38,7 @@ impl Cause {
             Cause::Seat(Leave::Replaced { .. }) => 103,
             Cause::Seat(Leave::Stopping) => 104,
             Cause::Seat(Leave::Gone) => 105,
+            Cause::Seat(Leave::Kicked { .. }) => 106,
         }
     }
 }

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use thalweg_access::{Action, Schemes};
 use thalweg_wire::rtmp;
 
+use crate::gate::GateLimits;
+
 mod read;
 
 use read::{
@@ -27,6 +29,12 @@ pub struct Config {
     pub rtmp: Listen,
     /// Public HTTP: media.
     pub http: Listen,
+    /// Public HTTP over TLS, where there is a certificate.
+    pub https: Listen,
+    /// Certificates for everything that speaks TLS; the first is for whoever asks for no name, or for
+    /// one that none of them has.
+    #[serde(rename = "certificate")]
+    pub certificates: Vec<CertificateConfig>,
     /// The operator's HTTP: metrics and API.
     pub operator: Operator,
     /// Publishing.
@@ -45,12 +53,23 @@ pub struct Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// Address and port. Default: every address, port 1935 for RTMP and 8080 for HTTP.
+    /// Address and port. Default: every address, port 1935 for RTMP, 8080 for HTTP, 8443 for
+    /// HTTPS.
     #[serde(deserialize_with = "some_address")]
     pub listen: Option<SocketAddr>,
     /// Port in printed URLs, if it is not the one listened on.
     #[serde(deserialize_with = "some_port")]
     pub public_port: Option<u16>,
+}
+
+/// A certificate, as an operator writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateConfig {
+    /// PEM file of the certificate, and of those that lead to a public authority.
+    pub chain: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
 }
 
 /// The operator's listener.
@@ -259,6 +278,8 @@ impl Default for Config {
             data_dir: PathBuf::from("thalweg-data"),
             rtmp: Listen::default(),
             http: Listen::default(),
+            https: Listen::default(),
+            certificates: Vec::new(),
             operator: Operator::default(),
             publish: Publish::default(),
             play: Play::default(),
@@ -326,12 +347,30 @@ impl Config {
         self.http.public(HTTP_PORT)
     }
 
+    /// Port in printed HTTPS URLs.
+    pub fn public_https_port(&self) -> u16 {
+        self.https.public(HTTPS_PORT)
+    }
+
+    /// Whether there is anything to speak TLS with.
+    pub fn has_certificate(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+
     pub(crate) fn session_limits(&self) -> rtmp::Limits {
         rtmp::Limits {
             message_bytes_max: self.limits.message_bytes_max,
             first_media_max: Duration::from_secs(self.publish.first_media_max_s),
             publisher_silence_max: Duration::from_secs(self.publish.silence_max_s),
             ..rtmp::Limits::default()
+        }
+    }
+
+    pub(crate) fn gate_limits(&self) -> GateLimits {
+        GateLimits {
+            connections_max: self.limits.connections_max,
+            strangers_max: self.limits.strangers_per_address_max,
+            strangers_bytes_max: self.limits.strangers_bytes_max,
         }
     }
 
@@ -361,6 +400,8 @@ impl Listen {
 
 /// Default port of public HTTP.
 pub const HTTP_PORT: u16 = 8080;
+/// Default port of public HTTPS.
+pub const HTTPS_PORT: u16 = 8443;
 /// Default port of the operator's listener.
 pub const OPERATOR_PORT: u16 = 8081;
 /// Deepest start, of the configuration and of `?cache=`.

@@ -1,7 +1,7 @@
 //! What every connection needs, and how a peer is told no.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{
@@ -21,18 +21,38 @@ use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::sessions::{Session, Sessions};
+use crate::tls::Store;
 
 /// Shared by every connection.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) config: Config,
+    pub(crate) config: Current,
     pub(crate) hub: Hub,
     pub(crate) policy: PolicyReader,
     pub(crate) egress: Arc<Egress>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sessions: Sessions,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tls: Store,
     pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// The configuration that holds now.
+#[derive(Debug)]
+pub(crate) struct Current(RwLock<Arc<Config>>);
+
+impl Current {
+    pub(crate) fn new(config: Config) -> Current {
+        Current(RwLock::new(Arc::new(config)))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Config> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, config: Config) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
 }
 
 /// A refusal, with everything a peer is told.
@@ -102,7 +122,7 @@ impl Context {
                 }
             }
         };
-        let wait = Duration::from_secs(self.config.play.wait_s);
+        let wait = Duration::from_secs(self.config.get().play.wait_s);
         match tokio::time::timeout(wait, live).await {
             Ok(answer) => answer,
             Err(_) => Err(Reason::NotFound.into()),
@@ -141,7 +161,8 @@ impl Context {
     /// How a viewer is served: as its URL asks, as its class allows, or as configured.
     pub(crate) fn terms(&self, permit: &Permit, query: Query<'_>) -> Terms {
         let asked = |name| query.get(name).and_then(|ms| ms.parse::<u64>().ok());
-        let play = &self.config.play;
+        let config = self.config.get();
+        let play = &config.play;
         let (cache_ms, flush_ms) = match permit.class {
             Class::Live => (play.cache_ms, play.flush_ms),
             Class::Rtc => (0, 0),
@@ -216,6 +237,7 @@ impl From<PublishError> for Denial {
         let reason = match e {
             PublishError::InUse(_) => Reason::InUse,
             PublishError::TooManyStreams(_) => Reason::Full,
+            PublishError::Barred(_) => Reason::Barred,
             PublishError::Stopping => Reason::Stopping,
         };
         Denial { reason, words: e.to_string() }

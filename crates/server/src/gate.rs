@@ -14,14 +14,23 @@ use thalweg_access::Reason;
 /// The counts.
 #[derive(Debug)]
 pub struct Gate {
-    connections_max: usize,
-    strangers_max: usize,
-    strangers_bytes_max: usize,
     counts: Mutex<Counts>,
+}
+
+/// The caps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GateLimits {
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// Strangers of one address.
+    pub strangers_max: usize,
+    /// Bytes that all strangers may make us keep.
+    pub strangers_bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    limits: GateLimits,
     connections: usize,
     refusals: usize,
     /// Peers that were not even refused, since someone asked.
@@ -57,14 +66,14 @@ pub struct Held {
 }
 
 impl Gate {
-    /// A gate with these caps: connections, strangers an address, bytes that strangers hold.
-    pub fn new(
-        connections_max: usize,
-        strangers_max: usize,
-        strangers_bytes_max: usize,
-    ) -> Arc<Self> {
-        let counts = Mutex::default();
-        Arc::new(Gate { connections_max, strangers_max, strangers_bytes_max, counts })
+    /// A gate with these caps.
+    pub fn new(limits: GateLimits) -> Arc<Self> {
+        Arc::new(Gate { counts: Mutex::new(Counts { limits, ..Counts::default() }) })
+    }
+
+    /// Other caps, for whoever comes from now on.
+    pub fn set_limits(&self, limits: GateLimits) {
+        self.counts().limits = limits;
     }
 
     /// Lets a peer in, or lets it in to be refused, or not at all: `None` when even those who
@@ -73,9 +82,9 @@ impl Gate {
         let address = group(peer);
         let mut counts = self.counts();
         let strangers = counts.strangers.get(&address).map_or(0, |s| s.connections);
-        let refusal = if counts.connections >= self.connections_max {
+        let refusal = if counts.connections >= counts.limits.connections_max {
             Some(Reason::Full)
-        } else if strangers >= self.strangers_max {
+        } else if strangers >= counts.limits.strangers_max {
             Some(Reason::TooMany)
         } else {
             None
@@ -125,8 +134,8 @@ impl Place {
     pub fn take_reserved(&mut self) -> bool {
         let gate = Arc::clone(&self.gate);
         let mut counts = gate.counts();
-        let reserve = (gate.connections_max / RESERVE_PART).max(RESERVE_MIN);
-        let is_free = counts.connections < gate.connections_max + reserve;
+        let reserve = (counts.limits.connections_max / RESERVE_PART).max(RESERVE_MIN);
+        let is_free = counts.connections < counts.limits.connections_max + reserve;
         if self.refusal == Some(Reason::Full) && is_free {
             counts.refusals -= 1;
             counts.connections += 1;
@@ -164,9 +173,10 @@ impl Held {
         if bytes == self.bytes {
             return true;
         }
-        let (before, max) = (self.bytes, self.gate.strangers_bytes_max);
+        let before = self.bytes;
         self.bytes = bytes;
         let mut counts = self.gate.counts();
+        let max = counts.limits.strangers_bytes_max;
         counts.strangers_bytes = counts.strangers_bytes + bytes - before;
         let mut of_address = 0;
         counts.change(self.address, |s| {
@@ -219,13 +229,17 @@ const REFUSALS_MAX: usize = 128;
 mod tests {
     use super::*;
 
+    fn gate(connections_max: usize, strangers_max: usize, strangers_bytes_max: usize) -> Arc<Gate> {
+        Gate::new(GateLimits { connections_max, strangers_max, strangers_bytes_max })
+    }
+
     fn v4(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
 
     #[test]
     fn strangers_are_counted_by_address_and_known_peers_are_not() {
-        let gate = Gate::new(100, 2, 0);
+        let gate = gate(100, 2, 0);
         let mut first = gate.enter(v4(1)).unwrap();
         let _second = gate.enter(v4(1)).unwrap();
         assert_eq!(gate.enter(v4(1)).unwrap().refusal(), Some(Reason::TooMany));
@@ -236,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_full_server_still_says_so() {
-        let gate = Gate::new(3, 99, 0);
+        let gate = gate(3, 99, 0);
         let inside: Vec<_> = (0..3).map(|i| gate.enter(v4(i)).unwrap()).collect();
         let refused: Vec<_> = (0..REFUSALS_MAX).map(|_| gate.enter(v4(9)).unwrap()).collect();
         assert!(refused.iter().all(|p| p.refusal() == Some(Reason::Full)));
@@ -249,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_full_server_has_places_for_publishers() {
-        let gate = Gate::new(2, 99, 0);
+        let gate = gate(2, 99, 0);
         let _viewers: Vec<_> = (0..2).map(|i| gate.enter(v4(i)).unwrap()).collect();
         let mut publishers: Vec<_> = (0..17).map(|i| gate.enter(v4(10 + i)).unwrap()).collect();
         let let_in = publishers.iter_mut().filter_map(|p| p.take_reserved().then_some(())).count();
@@ -260,7 +274,7 @@ mod tests {
 
     #[test]
     fn one_ipv6_subscriber_is_one_address() {
-        let gate = Gate::new(100, 1, 0);
+        let gate = gate(100, 1, 0);
         let _one = gate.enter("2001:db8::1".parse().unwrap()).unwrap();
         let refused = |a: &str| gate.enter(a.parse().unwrap()).unwrap().refusal().is_some();
         assert!(refused("2001:db8::2"));
@@ -271,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_strangers_hold_is_counted_over_all_of_them() {
-        let gate = Gate::new(100, 100, 1000);
+        let gate = gate(100, 100, 1000);
         let places: Vec<_> = (0..5).map(|i| gate.enter(v4(i)).unwrap()).collect();
         let mut held: Vec<_> = places.iter().map(Place::hold).collect();
         assert!(held.iter_mut().take(4).all(|h| h.set(250)));
@@ -284,7 +298,7 @@ mod tests {
 
     #[test]
     fn strangers_of_one_address_hold_no_more_than_their_part() {
-        let gate = Gate::new(100, 100, 1000);
+        let gate = gate(100, 100, 1000);
         let places: Vec<_> = (0..3).map(|_| gate.enter(v4(1)).unwrap()).collect();
         let mut held: Vec<_> = places.iter().map(Place::hold).collect();
         assert!(held[0].set(200) && held[1].set(50));

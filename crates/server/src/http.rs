@@ -1,63 +1,87 @@
 //! HTTP: reads a request's head, and gives the connection to media or to the HTTP library.
 
+use std::borrow::Cow;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::context::{Context, Denial};
 use crate::gate::Place;
-use crate::http_flv;
 use crate::http_head::{HEAD_BYTES_MAX, Head, Parsed, parse};
-use crate::socket::say_last;
+use crate::socket::{Duplex, Socket, say_last};
+use crate::tls::HANDSHAKE_RECORD;
+use crate::{http_flv, ws_flv};
 
 /// Serves one connection to the public listener.
 pub(crate) async fn serve(
     ctx: Arc<Context>,
-    stream: TcpStream,
+    socket: Arc<dyn Socket>,
     peer: SocketAddr,
     place: Place,
     router: Router,
 ) {
-    let read = tokio::time::timeout(HEAD_MAX, read_head(&stream)).await;
-    let (bytes, head) = match read {
+    let read = tokio::time::timeout(HEAD_MAX, read_head(&*socket)).await;
+    let (before, mut head) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(NoHead::Closed)) => return,
-        Ok(Err(why)) => return answer(&stream, &Answer::text(400, why.words())).await,
-        Err(_) => return answer(&stream, &Answer::text(408, "the request took too long")).await,
+        Ok(Err(why)) => {
+            tracing::info!(%peer, words = why.words(), "no HTTP");
+            return answer(&*socket, &Answer::text(400, why.words())).await;
+        }
+        Err(_) => return answer(&*socket, &Answer::text(408, "the request took too long")).await,
     };
     if http_flv::is_media(&head) {
-        return http_flv::serve(ctx, stream, peer, place, head).await;
+        if let Some(upgrade) = head.upgrade.take() {
+            let early = before.slice(head.bytes..);
+            let request = ws_flv::Request { socket, peer, place, head, upgrade, early };
+            return ws_flv::serve(ctx, request).await;
+        }
+        return http_flv::serve(ctx, socket, peer, place, head).await;
     }
     if let Some(reason) = place.refusal() {
         let denial = reason.into();
         ctx.refused("http", peer, None, &denial);
-        return answer(&stream, &Answer::denial(&denial)).await;
+        return answer(&*socket, &Answer::denial(&denial)).await;
     }
     // One request a connection: the next one might ask for media, which this library must not see.
-    let io = TokioIo::new(Rewound { head: bytes, stream });
+    let io = TokioIo::new(Duplex { before, socket });
     let _ =
         library().keep_alive(false).serve_connection(io, TowerToHyperService::new(router)).await;
 }
 
-/// Serves one connection to the operator's listener.
-pub(crate) async fn serve_operator(ctx: Arc<Context>, stream: TcpStream, router: Router) {
-    let io = TokioIo::new(stream);
+/// Tells a peer that speaks plain HTTP, or anything else, where TLS is spoken.
+pub(crate) async fn serve_insecure(socket: &dyn Socket, peer: SocketAddr) {
+    let words = "this port speaks TLS: use https://, not http://";
+    tracing::info!(%peer, words, "no TLS");
+    answer(socket, &Answer::text(400, words)).await;
+}
+
+/// Serves one connection to the operator's listener: HTTP/1, or HTTP/2 if that was agreed upon.
+pub(crate) async fn serve_operator(ctx: Arc<Context>, socket: Arc<dyn Socket>, router: Router) {
+    let io = TokioIo::new(Duplex { before: Bytes::new(), socket });
     // Whoever comes while the server stops is still answered, once.
     let keep_alive = !ctx.is_stopping();
-    let mut library = library();
-    let connection =
-        library.keep_alive(keep_alive).serve_connection(io, TowerToHyperService::new(router));
+    let mut library = auto::Builder::new(TokioExecutor::new());
+    library
+        .http1()
+        .keep_alive(keep_alive)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_BYTES_MAX.max(LIBRARY_BUFFER_MIN))
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(REQUESTS_MAX)
+        .keep_alive_interval(HTTP2_KEEP_ALIVE);
+    let connection = library.serve_connection(io, TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // A peer that breaks off is no news.
@@ -96,13 +120,13 @@ impl NoHead {
     }
 }
 
-async fn read_head(stream: &TcpStream) -> Result<(Bytes, Head), NoHead> {
+async fn read_head(socket: &dyn Socket) -> Result<(Bytes, Head), NoHead> {
     let mut bytes = Vec::new();
     loop {
-        stream.readable().await.map_err(|_| NoHead::Closed)?;
+        poll_fn(|cx| socket.poll_readable(cx)).await.map_err(|_| NoHead::Closed)?;
         let mut part = [0; 2048];
         let room = part.len().min(HEAD_BYTES_MAX + 1 - bytes.len().min(HEAD_BYTES_MAX));
-        match stream.try_read(&mut part[..room]) {
+        match socket.try_read(&mut part[..room]) {
             Ok(0) => return Err(NoHead::Closed),
             Ok(n) => bytes.extend_from_slice(&part[..n]),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
@@ -111,7 +135,7 @@ async fn read_head(stream: &TcpStream) -> Result<(Bytes, Head), NoHead> {
         match parse(&bytes) {
             Parsed::Complete(head) => return Ok((bytes.into(), head)),
             Parsed::Partial => {}
-            Parsed::Bad if bytes.first() == Some(&0x16) => return Err(NoHead::Tls),
+            Parsed::Bad if bytes.first() == Some(&HANDSHAKE_RECORD) => return Err(NoHead::Tls),
             Parsed::Bad => return Err(NoHead::NotHttp),
         }
     }
@@ -121,7 +145,7 @@ async fn read_head(stream: &TcpStream) -> Result<(Bytes, Head), NoHead> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: u16,
-    headers: &'static str,
+    headers: Cow<'static, str>,
     body: String,
 }
 
@@ -129,7 +153,7 @@ impl Answer {
     /// The head before a stream of FLV, which ends when the connection does.
     pub(crate) fn media_head() -> Answer {
         let headers = "Content-Type: video/x-flv\r\nCache-Control: no-store\r\n";
-        Answer { status: 200, headers, body: String::new() }
+        Answer { status: 200, headers: headers.into(), body: String::new() }
     }
 
     /// What a browser asks before it lets a page ask.
@@ -138,19 +162,39 @@ impl Answer {
                        Access-Control-Allow-Headers: *\r\n\
                        Access-Control-Max-Age: 86400\r\n\
                        Content-Length: 0\r\n";
-        Answer { status: 204, headers, body: String::new() }
+        Answer { status: 204, headers: headers.into(), body: String::new() }
+    }
+
+    /// The answer that makes a connection a WebSocket.
+    pub(crate) fn switching(proof: &str, protocol: Option<&str>) -> Answer {
+        let protocol =
+            protocol.map_or(String::new(), |p| format!("Sec-WebSocket-Protocol: {p}\r\n"));
+        let headers = format!(
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {proof}\r\n{protocol}"
+        );
+        Answer { status: 101, headers: headers.into(), body: String::new() }
+    }
+
+    /// To a request for a WebSocket that is none.
+    pub(crate) fn upgrade_required() -> Answer {
+        let headers = "Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n";
+        Answer { status: 426, headers: headers.into(), body: String::new() }
     }
 
     pub(crate) fn method_not_allowed() -> Answer {
         let headers = "Allow: GET, HEAD, OPTIONS\r\nContent-Length: 0\r\n";
-        Answer { status: 405, headers, body: String::new() }
+        Answer { status: 405, headers: headers.into(), body: String::new() }
     }
 
     /// A refusal, as JSON.
     pub(crate) fn denial(denial: &Denial) -> Answer {
         let body = serde_json::json!({ "error": denial.reason.code(), "message": denial.words });
         let headers = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
-        Answer { status: denial.reason.http_status(), headers, body: body.to_string() }
+        Answer {
+            status: denial.reason.http_status(),
+            headers: headers.into(),
+            body: body.to_string(),
+        }
     }
 
     /// The same, as a HEAD request wants it.
@@ -160,7 +204,7 @@ impl Answer {
 
     fn text(status: u16, words: &str) -> Answer {
         let headers = "Content-Type: text/plain; charset=utf-8\r\n";
-        Answer { status, headers, body: format!("{words}\n") }
+        Answer { status, headers: headers.into(), body: format!("{words}\n") }
     }
 
     /// The bytes on the wire.
@@ -174,63 +218,27 @@ impl Answer {
             0 => String::new(),
             n => format!("Content-Length: {n}\r\n"),
         };
+        let close = if *status == 101 { "" } else { "Connection: close\r\n" };
         format!(
             "HTTP/1.1 {status} {phrase}\r\n{headers}{length}\
              Access-Control-Allow-Origin: *\r\n\
              X-Content-Type-Options: nosniff\r\n\
-             Connection: close\r\n\r\n{body}"
+             {close}\r\n{body}"
         )
         .into_bytes()
     }
 }
 
 /// Sends an answer and closes once the peer has read it, or after a moment.
-pub(crate) async fn answer(stream: &TcpStream, answer: &Answer) {
-    say_last(stream, &answer.to_bytes()).await;
-}
-
-/// A connection whose first bytes have been read already.
-#[derive(Debug)]
-struct Rewound {
-    head: Bytes,
-    stream: TcpStream,
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.head.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
-        }
-        let n = self.head.len().min(buf.remaining());
-        buf.put_slice(&self.head[..n]);
-        self.head.advance(n);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+pub(crate) async fn answer(socket: &dyn Socket, answer: &Answer) {
+    say_last(socket, &answer.to_bytes()).await;
 }
 
 /// From the first byte of a request's head to its last.
 const HEAD_MAX: Duration = Duration::from_secs(5);
+/// Requests of one connection at the same time.
+const REQUESTS_MAX: u32 = 64;
+/// A peer that does not answer for so long, and as long again, is gone.
+const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The library wants at least this.
 const LIBRARY_BUFFER_MIN: usize = 16 << 10;

@@ -1,5 +1,6 @@
 //! HTTP-FLV: accept, who is it, may it, hub, egress.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,13 +9,13 @@ use thalweg_hub::{Filter, Protocol, Subscription};
 use thalweg_wire::rtmp;
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::name_of;
-use tokio::net::TcpStream;
 
 use crate::context::{Context, Denial, Permit, Terms};
 use crate::egress::{Form, OnDone, Seat};
 use crate::gate::Place;
 use crate::http::{Answer, answer};
 use crate::http_head::{Head, percent_decode};
+use crate::socket::Socket;
 use crate::viewing::Viewing;
 
 /// Whether a request is for media.
@@ -25,7 +26,7 @@ pub(crate) fn is_media(head: &Head) -> bool {
 /// Serves one request for media on a bare socket.
 pub(crate) async fn serve(
     ctx: Arc<Context>,
-    stream: TcpStream,
+    socket: Arc<dyn Socket>,
     peer: SocketAddr,
     mut place: Place,
     head: Head,
@@ -33,13 +34,13 @@ pub(crate) async fn serve(
     let with_body = match head.method.as_str() {
         "GET" => true,
         "HEAD" => false,
-        "OPTIONS" => return answer(&stream, &Answer::options()).await,
-        _ => return answer(&stream, &Answer::method_not_allowed()).await,
+        "OPTIONS" => return answer(&*socket, &Answer::options()).await,
+        _ => return answer(&*socket, &Answer::method_not_allowed()).await,
     };
     let (granted, url) = tokio::select! {
-        granted = grant(&ctx, peer.ip(), &mut place, &head, with_body) => granted,
+        granted = grant(&ctx, peer.ip(), &mut place, &head, Protocol::HttpFlv, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
-        () = hung_up(&stream) => return,
+        () = hung_up(&*socket) => return,
     };
     let granted = match granted {
         Ok(granted) => granted,
@@ -47,17 +48,17 @@ pub(crate) async fn serve(
             ctx.refused(Action::Play.name(), peer, Some(&url), &denial);
             let refusal = Answer::denial(&denial);
             let refusal = if with_body { refusal } else { refusal.without_body() };
-            return answer(&stream, &refusal).await;
+            return answer(&*socket, &refusal).await;
         }
     };
     let Granted::Watch { permit, subscription, terms } = granted else {
-        return answer(&stream, &Answer::media_head()).await;
+        return answer(&*socket, &Answer::media_head()).await;
     };
     let agent = Context::agent(&head.agent);
     let viewing = Viewing::new(&ctx, permit, Protocol::HttpFlv, peer, &agent);
     let egress = Arc::clone(&ctx.egress);
     let seat = Seat {
-        socket: Arc::new(stream),
+        socket,
         subscription,
         form: Form::Flv,
         greeting: Answer::media_head().to_bytes(),
@@ -75,7 +76,7 @@ pub(crate) async fn serve(
 }
 
 /// What a request is granted.
-enum Granted {
+pub(crate) enum Granted {
     /// The stream is live, which is all that was asked.
     Look,
     Watch {
@@ -86,11 +87,12 @@ enum Granted {
 }
 
 /// Decides about a request, and answers what it was for, for the log.
-async fn grant(
+pub(crate) async fn grant(
     ctx: &Context,
     peer: IpAddr,
     place: &mut Place,
     head: &Head,
+    protocol: Protocol,
     with_body: bool,
 ) -> (Result<Granted, Denial>, String) {
     let url = format!("http://{}{}", head.host, head.path);
@@ -110,7 +112,7 @@ async fn grant(
         if permit.is_signed() {
             place.let_in();
         }
-        let mut subscription = ctx.subscribe(&mut permit, Protocol::HttpFlv).await?;
+        let mut subscription = ctx.subscribe(&mut permit, protocol).await?;
         place.let_in();
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));
@@ -120,7 +122,7 @@ async fn grant(
 }
 
 /// The stream a path names: `/{app}/{stream}.flv`, where the app may have several segments.
-fn address(head: &Head) -> Result<Address, Denial> {
+pub(crate) fn address(head: &Head) -> Result<Address, Denial> {
     let path = percent_decode(&head.path).ok_or(Reason::BadName)?;
     let path = path.strip_suffix(SUFFIX).ok_or(Reason::BadName)?;
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
@@ -139,13 +141,13 @@ fn filter(query: Query<'_>) -> Filter {
     }
 }
 
-async fn hung_up(stream: &TcpStream) {
+pub(crate) async fn hung_up(socket: &dyn Socket) {
     let mut buf = [0; 256];
     loop {
-        if stream.readable().await.is_err() {
+        if poll_fn(|cx| socket.poll_readable(cx)).await.is_err() {
             return;
         }
-        match stream.try_read(&mut buf) {
+        match socket.try_read(&mut buf) {
             Ok(0) => return,
             Err(e) if e.kind() != std::io::ErrorKind::WouldBlock => return,
             _ => {}

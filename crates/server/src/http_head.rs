@@ -1,7 +1,7 @@
 //! The head of an HTTP request, read by ourselves: what asks for media goes to the pumps on the bare
 //! socket, everything else to the HTTP library.
 
-use httparse::{EMPTY_HEADER, Status};
+use httparse::{EMPTY_HEADER, Header, Status};
 
 /// The parts of a head that media needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,21 @@ pub struct Head {
     pub agent: String,
     /// Bytes of the head, the empty line included.
     pub bytes: usize,
+    /// What a request for a WebSocket brings, if it is one.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// A request for a WebSocket (RFC 6455, section 4.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    /// The `Sec-WebSocket-Key` header.
+    pub key: String,
+    /// The `Sec-WebSocket-Version` header; 13 is the only one there is.
+    pub version: String,
+    /// The `Sec-WebSocket-Protocol` headers, one name each.
+    pub protocols: Vec<String>,
+    /// Whether a page asks: those have an `Origin`.
+    pub is_page: bool,
 }
 
 /// What has been read so far.
@@ -53,6 +68,24 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         host: without_port(&authority.map_or_else(|| header("host"), str::to_owned)).to_owned(),
         agent: header("user-agent"),
         bytes: len,
+        upgrade: upgrade(request.headers),
+    })
+}
+
+fn upgrade(headers: &[Header<'_>]) -> Option<Upgrade> {
+    let all = |name: &'static str| {
+        let of_name = headers.iter().filter(move |h| h.name.eq_ignore_ascii_case(name));
+        of_name
+            .flat_map(|h| h.value.split(|b| *b == b','))
+            .map(|value| String::from_utf8_lossy(value.trim_ascii()).into_owned())
+    };
+    let is_asked = all("upgrade").any(|v| v.eq_ignore_ascii_case("websocket"))
+        && all("connection").any(|v| v.eq_ignore_ascii_case("upgrade"));
+    is_asked.then(|| Upgrade {
+        key: all("sec-websocket-key").next().unwrap_or_default(),
+        version: all("sec-websocket-version").next().unwrap_or_default(),
+        protocols: all("sec-websocket-protocol").collect(),
+        is_page: all("origin").next().is_some(),
     })
 }
 
@@ -119,6 +152,21 @@ mod tests {
         assert_eq!((in_query.path.as_str(), in_query.host.as_str()), ("/a/b.flv", "h"));
         assert_eq!(head("GET / HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n").host, "::1");
         assert_eq!(head("HEAD / HTTP/1.0\r\n\r\n").method, "HEAD");
+    }
+
+    #[test]
+    fn requests_for_a_websocket() {
+        let asked = head(
+            "GET /a/b.flv HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n\
+             upgrade: WebSocket\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n\
+             Origin: https://page\r\nSec-WebSocket-Protocol: chat, flv-publish\r\n\r\n",
+        );
+        let upgrade = asked.upgrade.expect("an upgrade");
+        assert_eq!((upgrade.key.as_str(), upgrade.version.as_str()), ("k", "13"));
+        assert_eq!(upgrade.protocols, ["chat", "flv-publish"]);
+        assert!(upgrade.is_page);
+        let half = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n";
+        assert_eq!(head(half).upgrade, None, "without the header Connection it is for a proxy");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! | to ... | start at |
 //! |---|---|
 //! | run a server | [`Server::load`], then [`Server::run`] |
+//! | change one that runs | [`Server::reloader`] |
+//! | speak TLS in a room without names | [`tls::local`] |
 //! | read a configuration file | [`Config::parse`] |
 
 mod cause;
@@ -13,6 +15,7 @@ mod clock;
 pub mod config;
 mod contain;
 mod context;
+mod doors;
 pub mod drive;
 pub mod egress;
 #[doc(hidden)]
@@ -24,12 +27,17 @@ pub mod http_head;
 mod listen;
 mod metrics;
 mod ops;
+mod publishing;
+mod reload;
 mod rtmp;
 mod server;
 mod sessions;
 pub mod socket;
+pub mod tls;
 mod viewing;
+mod ws_flv;
 
 pub use config::{Config, ConfigError};
 pub use listen::LoadError;
-pub use server::Server;
+pub use reload::Reloader;
+pub use server::{Pages, Server};

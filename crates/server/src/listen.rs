@@ -7,7 +7,8 @@ use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use thalweg_wire::rtmp;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, HTTP_PORT, Listen};
+use crate::config::{Config, HTTP_PORT, HTTPS_PORT, Listen};
+use crate::tls::CertificateError;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum LoadError {
         /// Key of the other.
         other: &'static str,
     },
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address} for {what} ({key}): {error}")]
     Listen {
@@ -56,6 +60,8 @@ pub enum LoadError {
 pub(crate) struct Listeners {
     pub(crate) rtmp: TcpListener,
     pub(crate) http: TcpListener,
+    /// Only where there is a certificate.
+    pub(crate) https: Option<TcpListener>,
     pub(crate) operator: TcpListener,
 }
 
@@ -64,27 +70,33 @@ impl Listeners {
         let wants = [
             Want { what: "RTMP", key: "rtmp.listen", at: public(&config.rtmp, rtmp::PORT) },
             Want { what: "HTTP", key: "http.listen", at: public(&config.http, HTTP_PORT) },
+            Want { what: "HTTPS", key: HTTPS_KEY, at: public(&config.https, HTTPS_PORT) },
             Want {
                 what: "the operator's HTTP",
                 key: "operator.listen",
                 at: config.operator.listen,
             },
         ];
-        for (n, one) in wants.iter().enumerate() {
-            if let Some(other) = wants.iter().skip(n + 1).find(|other| other.meets(one)) {
+        let is_wanted = |want: &&Want| want.key != HTTPS_KEY || config.has_certificate();
+        for (n, one) in wants.iter().enumerate().filter(|(_, want)| is_wanted(want)) {
+            let mut others = wants.iter().skip(n + 1).filter(is_wanted);
+            if let Some(other) = others.find(|other| other.meets(one)) {
                 let (port, one, other) = (one.at.port(), one.key, other.key);
                 return Err(LoadError::PortTwice { port, one, other });
             }
         }
-        let [rtmp, http, operator] = wants.map(Want::bind);
-        Ok(Listeners { rtmp: rtmp?, http: http?, operator: operator? })
+        let [rtmp, http, https, operator] = wants;
+        let https = config.has_certificate().then(|| https.bind()).transpose()?;
+        Ok(Listeners { rtmp: rtmp.bind()?, http: http.bind()?, https, operator: operator.bind()? })
     }
 
     /// Says where they are: for port 0 the system has chosen by now.
     pub(crate) fn log(&self) {
-        let [rtmp, http, operator] = [&self.rtmp, &self.http, &self.operator]
-            .map(|l| l.local_addr().map_or_else(|e| e.to_string(), |at| at.to_string()));
-        tracing::info!(rtmp, http, operator, "listening");
+        let at =
+            |l: &TcpListener| l.local_addr().map_or_else(|e| e.to_string(), |at| at.to_string());
+        let [rtmp, http, operator] = [&self.rtmp, &self.http, &self.operator].map(at);
+        let https = self.https.as_ref().map_or("-".to_owned(), at);
+        tracing::info!(rtmp, http, https, operator, "listening");
     }
 }
 
@@ -139,3 +151,4 @@ fn bind_socket(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Connections that may wait to be accepted: a join storm of a few thousand in one instant.
 const BACKLOG: i32 = 4096;
+const HTTPS_KEY: &str = "https.listen";

@@ -10,19 +10,23 @@ use serde_json::json;
 
 use crate::context::Context;
 
-/// What the public listener answers besides media.
-pub(crate) fn public_router(ctx: &Arc<Context>) -> Router {
-    Router::new().route("/healthz", get(health)).fallback(no_media_here).with_state(Arc::clone(ctx))
+/// What the public listeners answer besides media; `pages` have the rest.
+pub(crate) fn public_router(ctx: &Arc<Context>, pages: Router) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .fallback(no_media_here)
+        .with_state(Arc::clone(ctx))
+        .merge(pages)
 }
 
-/// What the operator's listener answers; `console` has the rest.
-pub(crate) fn operator_router(ctx: &Arc<Context>, console: Router) -> Router {
+/// What the operator's listener answers; `pages` have the rest.
+pub(crate) fn operator_router(ctx: &Arc<Context>, pages: Router) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .fallback(nothing_here)
         .with_state(Arc::clone(ctx))
-        .merge(console)
+        .merge(pages)
 }
 
 type State = axum::extract::State<Arc<Context>>;

@@ -19,6 +19,7 @@ use crate::context::{Context, Denial, Permit, Terms};
 use crate::drive::{Driver, Ended, Step};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
 use crate::gate::Place;
+use crate::publishing::{Publishing, take_seat};
 use crate::socket::Socket;
 use crate::viewing::Viewing;
 
@@ -29,7 +30,7 @@ pub(crate) async fn serve(
     peer: SocketAddr,
     place: Place,
 ) {
-    let session = Session::new(ctx.config.session_limits(), seed(), now());
+    let session = Session::new(ctx.config.get().session_limits(), seed(), now());
     let driver = Driver::new(session, socket, place.hold());
     // Whoever comes while the server stops is let in to be told so.
     let stopping = ctx.is_stopping().then_some(Reason::Stopping);
@@ -160,7 +161,9 @@ impl Connection {
 impl Connection {
     async fn publish(&mut self, address: Result<Address, BadAddress>) -> Flow {
         let (granted, url) = self.ask(Action::Push, address);
-        let publication = match granted.and_then(|(permit, _)| self.take_seat(permit)) {
+        let publication = match granted.and_then(|(permit, _)| {
+            take_seat(&self.ctx, &mut self.place, permit, self.peer, &self.agent)
+        }) {
             Ok(publication) => publication,
             Err(denial) => return self.refuse(Action::Push, &url, &denial).await,
         };
@@ -168,27 +171,14 @@ impl Connection {
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
-        let (stream, peer, began) = (publication.stream().key().clone(), self.peer, now());
-        let (agent, epoch) = (self.agent.clone(), publication.epoch());
-        tracing::info!(%stream, %peer, agent, epoch, "publish begins");
-        self.ctx.metrics.publish_began();
+        let publishing = Publishing::new(&self.ctx, &publication, "rtmp", self.peer, &self.agent);
         let cause = self.run_publication(publication).await;
-        let (seconds, errcode, words) =
-            (began.elapsed().as_secs(), cause.errcode(), cause.to_string());
-        tracing::info!(%stream, %peer, epoch, seconds, errcode, cause = words, "publish ends");
+        publishing.over(&cause);
         match cause {
             Cause::Peer(_) => Continue(()),
             Cause::Connection(ended) => self.end(ended).await,
             Cause::Seat(leave) => self.dismiss(leave).await,
         }
-    }
-
-    fn take_seat(&mut self, permit: Permit) -> Result<Publication, Denial> {
-        // The places kept for publishers are for those who have shown that they are.
-        if self.place.refusal().is_some() && !(permit.is_signed() && self.place.take_reserved()) {
-            return Err(Reason::Full.into());
-        }
-        self.ctx.publish(permit, self.peer, &self.agent)
     }
 
     /// Appends what comes until either side ends it.
@@ -238,7 +228,7 @@ impl Connection {
         let code = match leave {
             Leave::Replaced { .. } => code::PUBLISH_REPLACED,
             Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
-            Leave::Gone => code::PUBLISH_FAILED,
+            Leave::Gone | Leave::Kicked { .. } => code::PUBLISH_FAILED,
         };
         self.driver.farewell(&Status::error(code, leave.to_string())).await;
         Break(())

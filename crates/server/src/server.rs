@@ -11,19 +11,21 @@ use std::time::Duration;
 use axum::Router;
 use thalweg_access::PolicyReader;
 use thalweg_hub::{Hub, InProcess};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::now;
 use crate::config::Config;
-use crate::context::Context;
+use crate::context::{Context, Current};
 use crate::egress::Egress;
 use crate::gate::{Gate, Place};
 use crate::listen::{Listeners, LoadError};
 use crate::metrics::Metrics;
+use crate::reload::Reloader;
 use crate::sessions::Sessions;
-use crate::{http, ops, rtmp, socket};
+use crate::tls::{Expired, Store};
+use crate::{doors, ops, socket};
 
 /// A server whose ports are bound.
 #[derive(Debug)]
@@ -33,6 +35,15 @@ pub struct Server {
     listeners: Listeners,
 }
 
+/// What else is answered over HTTP, beside the server's own.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// To everyone, plain and by TLS.
+    pub public: Router,
+    /// On the operator's listener.
+    pub operator: Router,
+}
+
 impl Server {
     /// Binds every port.
     ///
@@ -40,20 +51,28 @@ impl Server {
     /// [`LoadError`], which names the port and the key to change it.
     pub fn load(config: Config, policy: PolicyReader) -> Result<Server, LoadError> {
         let listeners = Listeners::bind(&config)?;
+        let tls = Store::default();
+        tls.load(&config.certificates, Expired::Warn)?;
         let hub = Hub::new(config.hub_limits(), InProcess::default());
         let limits = &config.limits;
-        let gate = Gate::new(
-            limits.connections_max,
-            limits.strangers_per_address_max,
-            limits.strangers_bytes_max,
-        );
+        let gate = Gate::new(config.gate_limits());
         let metrics = Metrics::new(hub.clone(), Arc::clone(&gate), limits.metrics_streams_max);
         let pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);
         let (stop, stopping) = watch::channel(false);
+        let config = Current::new(config);
         let sessions = Sessions::default();
-        let ctx =
-            Arc::new(Context { config, hub, policy, egress, gate, sessions, metrics, stopping });
+        let ctx = Arc::new(Context {
+            config,
+            hub,
+            policy,
+            egress,
+            gate,
+            sessions,
+            metrics,
+            tls,
+            stopping,
+        });
         Ok(Server { ctx, stop, listeners })
     }
 
@@ -78,6 +97,19 @@ impl Server {
         self.listeners.http.local_addr()
     }
 
+    /// Where public HTTPS is listened for, if there is a certificate.
+    ///
+    /// # Errors
+    /// When the system does not know.
+    pub fn https_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.listeners.https.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// What changes the server while it runs.
+    pub fn reloader(&self) -> Reloader {
+        Reloader::new(Arc::clone(&self.ctx))
+    }
+
     /// Where the operator's HTTP is listened for.
     ///
     /// # Errors
@@ -87,14 +119,13 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then tells everyone and waits for them, up to the configured
-    /// deadline; whoever comes meanwhile is told as well. `console` answers on the operator's
-    /// listener whatever is not the server's own.
-    pub async fn run(self, console: Router, shutdown: impl Future<Output = ()>) {
+    /// deadline; whoever comes meanwhile is told as well.
+    pub async fn run(self, pages: Pages, shutdown: impl Future<Output = ()>) {
         let Server { ctx, stop, listeners } = self;
         listeners.log();
         let mut doors = Doors {
-            public: ops::public_router(&ctx),
-            private: ops::operator_router(&ctx, console),
+            public: ops::public_router(&ctx, pages.public),
+            private: ops::operator_router(&ctx, pages.operator),
             operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
             tasks: JoinSet::new(),
             ctx,
@@ -105,7 +136,7 @@ impl Server {
             () = shutdown => {}
         }
         let ctx = Arc::clone(&doors.ctx);
-        let deadline = Duration::from_secs(ctx.config.limits.stop_wait_s);
+        let deadline = Duration::from_secs(ctx.config.get().limits.stop_wait_s);
         tracing::info!(connections = ctx.gate.connections(), ?deadline, "stopping");
         stop.send_replace(true);
         ctx.hub.stop();
@@ -143,23 +174,28 @@ impl Doors {
             let ctx = &self.ctx;
             tokio::select! {
                 accepted = self.listeners.rtmp.accept() => {
-                    if let Some((stream, peer, place)) = admit(ctx, accepted).await {
-                        let ctx = Arc::clone(ctx);
-                        self.tasks.spawn(rtmp::serve(ctx, Arc::new(stream), peer, place));
+                    if let Some((tcp, peer, place)) = admit(ctx, accepted).await {
+                        self.tasks.spawn(doors::rtmp(Arc::clone(ctx), tcp, peer, place));
                     }
                 }
                 accepted = self.listeners.http.accept() => {
-                    if let Some((stream, peer, place)) = admit(ctx, accepted).await {
+                    if let Some((tcp, peer, place)) = admit(ctx, accepted).await {
                         let (ctx, router) = (Arc::clone(ctx), self.public.clone());
-                        self.tasks.spawn(http::serve(ctx, stream, peer, place, router));
+                        self.tasks.spawn(doors::http(ctx, tcp, peer, place, router));
+                    }
+                }
+                accepted = accept_any(self.listeners.https.as_ref()) => {
+                    if let Some((tcp, peer, place)) = admit(ctx, accepted).await {
+                        let (ctx, router) = (Arc::clone(ctx), self.public.clone());
+                        self.tasks.spawn(doors::https(ctx, tcp, peer, place, router));
                     }
                 }
                 accepted = self.listeners.operator.accept() => {
                     let permit = Arc::clone(&self.operators).try_acquire_owned();
-                    if let (Some((stream, _)), Ok(permit)) = (set_up(accepted).await, permit) {
+                    if let (Some((tcp, peer)), Ok(permit)) = (set_up(accepted).await, permit) {
                         let (ctx, router) = (Arc::clone(ctx), self.private.clone());
                         self.tasks.spawn(async move {
-                            http::serve_operator(ctx, stream, router).await;
+                            doors::operator(ctx, tcp, peer, router).await;
                             drop(permit);
                         });
                     }
@@ -171,6 +207,14 @@ impl Doors {
                 Some(ended) = self.tasks.join_next() => log_panic(ended),
             }
         }
+    }
+}
+
+/// Accepts from a listener that there may not be.
+async fn accept_any(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A stream of bytes both ways that never makes its caller wait.
@@ -25,6 +28,11 @@ pub trait Socket: Send + Sync + std::fmt::Debug {
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Whether a write may succeed, as far as is known without asking the system.
     fn may_write(&self) -> bool;
+    /// Sends on what a write has taken and the system has not; `WouldBlock` when it still does not
+    /// take all of that. Sockets that keep nothing have nothing to do.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Says that nothing more will be written.
     fn close_write(&self) -> io::Result<()>;
 }
@@ -73,16 +81,9 @@ impl Socket for TcpStream {
 
 /// Sends the last of what is to be said, then waits for the peer to close, for a moment at most: a
 /// connection closed too early takes its last words with it.
-pub(crate) async fn say_last(socket: &dyn Socket, mut words: &[u8]) {
+pub(crate) async fn say_last(socket: &dyn Socket, words: &[u8]) {
     let said = async {
-        while !words.is_empty() {
-            poll_fn(|cx| socket.poll_writable(cx)).await?;
-            match socket.try_write(words) {
-                Ok(n) => words = words.get(n..).unwrap_or_default(),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e),
-            }
-        }
+        write_all(socket, words).await?;
         socket.close_write()?;
         loop {
             poll_fn(|cx| socket.poll_readable(cx)).await?;
@@ -95,6 +96,86 @@ pub(crate) async fn say_last(socket: &dyn Socket, mut words: &[u8]) {
         }
     };
     let _ = tokio::time::timeout(LINGER, said).await;
+}
+
+/// Writes bytes, however long the socket takes.
+pub(crate) async fn write_all(socket: &dyn Socket, mut bytes: &[u8]) -> io::Result<()> {
+    loop {
+        let wrote = match bytes {
+            [] => socket.flush(),
+            _ => socket.try_write(bytes).map(|n| bytes = bytes.get(n..).unwrap_or_default()),
+        };
+        match wrote {
+            Ok(()) if bytes.is_empty() && socket.flush().is_ok() => return Ok(()),
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock => return Err(e),
+            _ => poll_fn(|cx| socket.poll_writable(cx)).await?,
+        }
+    }
+}
+
+/// A socket as the HTTP library wants it, after bytes that were read from it already.
+#[derive(Debug)]
+pub(crate) struct Duplex {
+    pub(crate) before: Bytes,
+    pub(crate) socket: Arc<dyn Socket>,
+}
+
+impl AsyncRead for Duplex {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.before.is_empty() {
+            let n = self.before.len().min(buf.remaining());
+            buf.put_slice(&self.before[..n]);
+            self.before.advance(n);
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            // What is decrypted already does not make the system's socket readable.
+            match self.socket.try_read(buf.initialize_unfilled()) {
+                Ok(n) => {
+                    buf.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+            std::task::ready!(self.socket.poll_readable(cx))?;
+        }
+    }
+}
+
+impl AsyncWrite for Duplex {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            std::task::ready!(self.socket.poll_writable(cx))?;
+            match self.socket.try_write(buf) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                wrote => return Poll::Ready(wrote),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.socket.flush() {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                flushed => return Poll::Ready(flushed),
+            }
+            std::task::ready!(self.socket.poll_writable(cx))?;
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.as_mut().poll_flush(cx))?;
+        Poll::Ready(self.socket.close_write())
+    }
 }
 
 /// Sets a fresh connection up.

@@ -1,42 +1,50 @@
-//! What goes in by RTMP comes out of every output with identical payloads and time differences.
+//! What goes in by any way comes out of every output with identical payloads and time differences.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use common::{TestServer, essence, read, send};
-use thalweg_client::Player;
+use common::{Folder, TestServer, essence, read, send};
+use thalweg_client::{Player, Publisher};
 use thalweg_testkit::media::Recipe;
 use thalweg_wire::media::{Frame, Kind};
 
-/// Publishes a recipe to viewers who wait for it, and compares what they get.
+/// Publishes a recipe to viewers who wait for it, by every way in and to every way out, and compares
+/// what they get.
 async fn check(name: &str, recipe: Recipe, ms: i64) {
-    let server = TestServer::start();
+    let folder = Folder::new(&format!("identity-{name}"));
+    let (server, trust) = TestServer::secure(&folder);
     let frames = recipe.frames_for(ms);
-    // Everything is sent at once: without this a viewer would start a second behind the end.
-    let from_the_start = |url: String| format!("{url}?cache=5000");
-    let rtmp_url = from_the_start(server.rtmp_url("room"));
-    let flv_url = from_the_start(server.flv_url("room"));
-    let n = frames.len();
-    let watch = |url: String| {
-        tokio::spawn(async move {
-            let mut player = Player::connect(&url).await.unwrap();
-            read(&mut player, n).await
-        })
-    };
-    let (by_rtmp, by_flv) = (watch(rtmp_url), watch(flv_url));
-    server.until("room", |s| s.viewers.iter().all(|(_, n)| *n == 1)).await;
-    let mut publisher = server.publish("room").await;
-    send(&mut publisher, &frames).await;
-    let sent = essence(&media(&frames));
-    for (output, got) in [("RTMP", by_rtmp.await.unwrap()), ("HTTP-FLV", by_flv.await.unwrap())] {
-        assert!(essence(&media(&got)) == sent, "{name} by {output}");
-        let (mut headers, mut want) = (configs(&got), configs(&frames));
-        headers.sort();
-        want.sort();
-        assert!(headers == want, "{name} by {output}: headers");
-        let first = |frames: &[Frame]| media(frames)[0].dts as u32;
-        assert_eq!(first(&got), first(&frames), "{name} by {output}: time is as it came");
+    for n in 0..server.push_urls("").len() {
+        let room = format!("room{n}");
+        let (input, push) = server.push_urls(&room).swap_remove(n);
+        let watch = |url: String| {
+            let (n, trust) = (frames.len(), trust.clone());
+            tokio::spawn(async move {
+                // Everything is sent at once: else a viewer would start a second behind the end.
+                let url = format!("{url}?cache=5000");
+                let mut player = Player::connect_with(&url, &trust).await.unwrap();
+                read(&mut player, n).await
+            })
+        };
+        let viewers: Vec<_> =
+            server.play_urls(&room).into_iter().map(|(out, url)| (out, watch(url))).collect();
+        server.until(&room, |s| s.viewers.iter().all(|(_, n)| *n == 2)).await;
+        let mut publisher = Publisher::connect_with(&push, &trust).await.unwrap();
+        send(&mut publisher, &frames).await;
+        for (output, got) in viewers {
+            compare(&format!("{name} from {input} to {output}"), &frames, &got.await.unwrap());
+        }
     }
+}
+
+fn compare(what: &str, sent: &[Frame], got: &[Frame]) {
+    assert!(essence(&media(got)) == essence(&media(sent)), "{what}");
+    let (mut headers, mut want) = (configs(got), configs(sent));
+    headers.sort();
+    want.sort();
+    assert!(headers == want, "{what}: headers");
+    let first = |frames: &[Frame]| media(frames)[0].dts as u32;
+    assert_eq!(first(got), first(sent), "{what}: time is as it came");
 }
 
 fn media(frames: &[Frame]) -> Vec<Frame> {
@@ -92,7 +100,7 @@ async fn enhanced_headers_and_several_tracks() {
         bodies.iter().map(|&(kind, body)| Frame::new(kind, 5, body.into())).collect();
     let mut publisher = server.publish("room").await;
     send(&mut publisher, &frames).await;
-    for url in [server.rtmp_url("room"), server.flv_url("room")] {
+    for (_, url) in server.play_urls("room") {
         let mut player = Player::connect(&url).await.unwrap();
         let mut got: Vec<_> =
             read(&mut player, 6).await.iter().map(|f| f.payload.clone()).collect();

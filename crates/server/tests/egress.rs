@@ -223,6 +223,10 @@ fn frames_of(form: Form, bytes: &[u8]) -> Vec<Frame> {
             demuxer.handle_bytes(bytes).unwrap();
             std::iter::from_fn(|| demuxer.poll_frame()).collect()
         }
+        Form::WsFlv => {
+            let flv = [&b"greeting"[..], &payloads(bytes)].concat();
+            frames_of(Form::Flv, &flv)
+        }
         Form::Rtmp { stream_id } => {
             let mut reader = Reader::new(1 << 24);
             let size = (CHUNK_BYTES_OUT as u32).to_be_bytes();
@@ -238,6 +242,25 @@ fn frames_of(form: Form, bytes: &[u8]) -> Vec<Frame> {
             frames
         }
     }
+}
+
+/// What is in binary messages of a server.
+fn payloads(mut bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let [0x82, short, rest @ ..] = bytes {
+        let long = match short {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let (len, rest) = rest.split_at(long);
+        let len = len.iter().fold(0, |n, b| n << 8 | usize::from(*b));
+        let (payload, rest) = rest.split_at(if long == 0 { usize::from(*short) } else { len });
+        out.extend_from_slice(payload);
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "whole messages");
+    out
 }
 
 fn media(frames: &[Frame]) -> Vec<Frame> {
@@ -276,7 +299,8 @@ async fn a_flush_gathers_and_costs_one_write() {
 
 #[tokio::test(start_paused = true)]
 async fn sockets_that_take_a_little_at_a_time_get_every_byte() {
-    for form in [Form::Flv, Form::Rtmp { stream_id: 1 }, Form::Rtmp { stream_id: 5 }] {
+    let rtmp = [1, 5].map(|stream_id| Form::Rtmp { stream_id });
+    for form in [Form::Flv, Form::WsFlv, rtmp[0], rtmp[1]] {
         let mut world = World::new();
         let recipe = Recipe { video_bytes: 5000, ..Recipe::default() };
         world.append(&recipe.frames_for(400));

@@ -1,6 +1,6 @@
 //! Errors, named after the one at fault.
 
-use crate::amf0;
+use crate::{amf0, websocket};
 
 /// Why a session ended. A session that has answered one is of no more use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,10 @@ pub enum Misbehaved {
     NotFlv,
     #[error("the FLV is damaged: there is no tag at byte {0}, where one should begin")]
     FlvDamaged(u64),
+    #[error("a second FLV header at byte {0}: a file that begins anew needs a new connection")]
+    FlvTwice(u64),
+    #[error("WebSocket: {0}")]
+    WebSocket(websocket::Flaw),
     #[error("message of {len} bytes, the limit is {max}")]
     MessageTooLong { len: usize, max: usize },
     #[error("more than {0} bytes of unfinished messages over all chunk streams")]

@@ -132,6 +132,9 @@ impl Demuxer {
 
     fn tag_header(&mut self) -> Result<State, Error> {
         let at = self.taken - self.head.len() as u64;
+        if self.head.starts_with(b"FLV\x01") {
+            return Err(Misbehaved::FlvTwice(at).into());
+        }
         let is_header = TagHeader::is_plausible(&self.head);
         let header = TagHeader::decode(&self.head).filter(|_| is_header);
         let header = header.ok_or(Misbehaved::FlvDamaged(at))?;
@@ -223,6 +226,11 @@ pub fn write_tag(out: &mut Vec<u8>, frame: &Frame) {
     out.extend_from_slice(&header.trailer());
 }
 
+/// Bytes of a frame's tag, its trailing size included.
+pub fn tag_bytes(frame: &Frame) -> usize {
+    TAG_HEADER_BYTES + frame.payload.len() + PREVIOUS_TAG_SIZE_BYTES
+}
+
 /// The head of a file: nine bytes and the first, empty, previous-tag size (annex E.2, E.3).
 ///
 /// Some players wait for every kind of media the flags announce, so they should be true.
@@ -294,6 +302,15 @@ mod tests {
         let mut d = Demuxer::new(1 << 24);
         assert_eq!(d.handle_bytes(&file), Err(Misbehaved::FlvDamaged(at).into()));
         assert!(d.poll_frame().is_some(), "what came before is whole");
+    }
+
+    #[test]
+    fn a_file_that_begins_twice_is_told_so() {
+        let header = file_header(true, true);
+        let mut d = Demuxer::new(100);
+        d.handle_bytes(&header).unwrap();
+        let at = header.len() as u64;
+        assert_eq!(d.handle_bytes(&header), Err(Misbehaved::FlvTwice(at).into()));
     }
 
     #[test]

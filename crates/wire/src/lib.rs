@@ -1,4 +1,4 @@
-//! Formats and sessions of RTMP and FLV, sans-IO.
+//! Formats and sessions of RTMP, FLV and WebSocket, sans-IO.
 //!
 //! Bytes and time go in, events and bytes come out. Nothing here opens a socket, reads a clock,
 //! spawns a task, draws a random number or prints; whoever does is the caller.
@@ -8,6 +8,7 @@
 //! | serve a publisher or a viewer over RTMP | [`rtmp::server::Session`] |
 //! | publish or play over RTMP | [`rtmp::client::Session`] |
 //! | read or write FLV | [`flv::Demuxer`], [`flv::TagHeader`] |
+//! | read or write WebSocket frames | [`websocket::Reader`] |
 //! | hold one message of media | [`media::Frame`] |
 //! | show what a stream carries | [`codec`] |
 //!
@@ -24,5 +25,6 @@ pub mod fuzz;
 pub mod media;
 pub mod rtmp;
 pub mod time;
+pub mod websocket;
 
 pub use error::Error;

@@ -7,13 +7,15 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use thalweg_bench::media::Recording;
 use thalweg_bench::profile::Protocol;
 use thalweg_bench::{Media, Outcome, Profile, Target, floor, process, report, trial};
+use thalweg_client::Trust;
+use thalweg_server::tls::local::{Authority, names_for};
 
-use crate::{files, show};
+use crate::{files, show, trust};
 
 /// Measure what viewers cost a server.
 ///
@@ -47,7 +49,7 @@ pub(crate) struct Args {
     /// Publish this recording, over and over, instead of the test clock at the profile's rate.
     #[arg(long, value_name = "FLV")]
     file: Option<PathBuf>,
-    /// Only by this protocol, instead of the profile's: rtmp or http-flv.
+    /// Only by this protocol, instead of the profile's: rtmp, http-flv, ws-flv, rtmps or https-flv.
     #[arg(long, value_parser = protocol)]
     only: Option<Protocol>,
     /// Where to push to a server of yours, instead of one that is started. {n} stands for the number of
@@ -60,6 +62,17 @@ pub(crate) struct Args {
     /// Where to watch it by HTTP-FLV.
     #[arg(long, value_name = "URL", requires = "push")]
     http_flv: Option<String>,
+    /// Where to watch it by WS-FLV.
+    #[arg(long, value_name = "URL", requires = "push")]
+    ws_flv: Option<String>,
+    /// Where to watch it by RTMPS.
+    #[arg(long, value_name = "URL", requires = "push")]
+    rtmps: Option<String>,
+    /// Where to watch it by HTTPS-FLV.
+    #[arg(long, value_name = "URL", requires = "push")]
+    https_flv: Option<String>,
+    #[command(flatten)]
+    trust: trust::Args,
     /// Its process, to know what it uses.
     #[arg(long, requires = "push")]
     pid: Option<u32>,
@@ -92,22 +105,24 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let profile = profile(&args)?;
-    let media = media(&args, &profile)?;
-    if args.be_floor {
-        return be_floor(&media, Duration::from_millis(args.flush));
-    }
     let files = profile.all() + profile.join_storm + profile.streams + profile.publish_storm;
     if let Err(allowed) = files::allow(files as u64 + FILES_BESIDE) {
         bail!("{files} connections want as many files, and only {allowed} may be open: ulimit -n");
     }
     // Not a thread of the runtime: which core it is on is its own affair.
-    let bench = std::thread::spawn(move || Bench::new(args, profile, media)?.run());
+    let bench = std::thread::spawn(move || {
+        let media = media(&args, &profile)?;
+        if args.be_floor {
+            return be_floor(&media, Duration::from_millis(args.flush));
+        }
+        Bench::new(args, profile, media)?.run()
+    });
     bench.join().unwrap_or_else(|_| bail!("lost to a bug"))
 }
 
 fn protocol(text: &str) -> Result<Protocol, String> {
-    let all = [Protocol::Rtmp, Protocol::HttpFlv];
-    all.into_iter().find(|p| p.name() == text).ok_or_else(|| "rtmp or http-flv".to_owned())
+    let found = Protocol::ALL.into_iter().find(|p| p.name() == text);
+    found.ok_or_else(|| Protocol::ALL.map(Protocol::name).join(", "))
 }
 
 fn profile(args: &Args) -> Result<Profile> {
@@ -168,8 +183,8 @@ impl Bench {
                         name: "compared".to_owned(),
                         push: Some(url.clone()),
                         rtmp: Some(url),
-                        http_flv: None,
                         pid: self.args.compare_pid,
+                        ..Target::default()
                     };
                     self.measure(round, protocol, &target)?;
                 }
@@ -192,6 +207,10 @@ impl Bench {
                 push: Some(push.clone()),
                 rtmp: self.args.rtmp.clone().or_else(|| Some(push.clone())),
                 http_flv: self.args.http_flv.clone(),
+                ws_flv: self.args.ws_flv.clone(),
+                rtmps: self.args.rtmps.clone(),
+                https_flv: self.args.https_flv.clone(),
+                trust: self.args.trust.trust()?,
                 pid: self.args.pid,
             };
             return self.measure(round, protocol, &target);
@@ -275,10 +294,14 @@ impl OwnServer {
         let folder = Folder::new()?;
         let config = folder.0.join("thalweg.toml");
         let connections_max = profile.all() + profile.join_storm + profile.streams + 2000;
+        let authority = Authority::open(&folder.0.join("authority"))?;
+        authority.issue(&names_for("localhost"))?;
         std::fs::write(
             &config,
             format!(
                 "rtmp.listen = \"127.0.0.1:0\"\nhttp.listen = \"127.0.0.1:0\"\n\
+                 https.listen = \"127.0.0.1:0\"\n\
+                 certificate = [{{ chain = \"authority/machine.pem\", key = \"authority/machine.key\" }}]\n\
                  operator.listen = \"127.0.0.1:0\"\nplay.flush_ms = {}\n\
                  limits.connections_max = {connections_max}\n\
                  limits.strangers_per_address_max = {connections_max}\n\
@@ -290,12 +313,17 @@ impl OwnServer {
         let mut process =
             Own::start(&["serve", "--log-format", "json"], args.server_core, Some(&config))?;
         let log = process.0.stderr.take().context("no log")?;
-        let (rtmp, http) = listening(log)?;
+        let [rtmp, http, https] = listening(log)?;
+        let trust = Trust::system().and(authority.certificate().as_bytes());
         let target = Target {
             name: "thalweg".to_owned(),
             push: Some(format!("rtmp://{rtmp}/live/s{{n}}")),
             rtmp: Some(format!("rtmp://{rtmp}/live/s{{n}}")),
             http_flv: Some(format!("http://{http}/live/s{{n}}.flv")),
+            ws_flv: Some(format!("ws://{http}/live/s{{n}}.flv")),
+            rtmps: Some(format!("rtmps://{rtmp}/live/s{{n}}")),
+            https_flv: Some(format!("https://{https}/live/s{{n}}.flv")),
+            trust: trust.map_err(|words| anyhow!(words))?,
             pid: Some(process.0.id()),
         };
         Ok(OwnServer { target, _process: process, _folder: folder })
@@ -303,7 +331,7 @@ impl OwnServer {
 }
 
 /// Reads a server's log until it says where it listens, and goes on reading in the background.
-fn listening(log: impl std::io::Read + Send + 'static) -> Result<(String, String)> {
+fn listening(log: impl std::io::Read + Send + 'static) -> Result<[String; 3]> {
     let mut lines = BufReader::new(log).lines();
     let mut before = Vec::new();
     for line in &mut lines {
@@ -311,7 +339,7 @@ fn listening(log: impl std::io::Read + Send + 'static) -> Result<(String, String
         let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         if said["message"] == "listening" {
             let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
-            let places = (text("rtmp"), text("http"));
+            let places = ["rtmp", "http", "https"].map(text);
             std::thread::spawn(move || lines.for_each(drop));
             return Ok(places);
         }
@@ -339,10 +367,9 @@ impl OwnFloor {
         BufReader::new(process.0.stdout.take().context("no output")?).read_line(&mut address)?;
         let target = Target {
             name: FLOOR.to_owned(),
-            push: None,
-            rtmp: None,
             http_flv: Some(format!("http://{}/s{{n}}.flv", address.trim())),
             pid: Some(process.0.id()),
+            ..Target::default()
         };
         Ok(OwnFloor { target, _process: process })
     }

@@ -1,12 +1,17 @@
 //! `thalweg demo`
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use thalweg_access::PolicyHandle;
-use thalweg_server::LoadError;
+use thalweg_client::Trust;
+use thalweg_console::demo::{Demo, Link};
+use thalweg_server::tls::local::{Authority, names_for};
+use thalweg_server::{Config, LoadError};
 use thalweg_wire::rtmp::address::host_of;
 use tokio::sync::watch;
 
@@ -21,9 +26,14 @@ use crate::signals::told_to_stop;
 ///
 /// Needs nothing else: no configuration, no ffmpeg. What it prints can be opened in VLC, ffplay or
 /// OBS. Its keys are those of `thalweg serve` in this folder: thalweg-data/keys.toml, made if
-/// missing. Ctrl-C ends it.
+/// missing. With --lan the URLs are for every machine of the room, and those with TLS have a
+/// certificate of this machine's own authority. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// For the other machines of the room: their URLs, https and rtmps as well, a QR code for phones,
+    /// and the authority to trust, kept in thalweg-data/authority.
+    #[arg(long)]
+    lan: bool,
     /// Host in the printed URLs: set it to this machine's address to watch from another one.
     #[arg(long, value_name = "HOST", value_parser = host_of)]
     public_host: Option<String>,
@@ -33,6 +43,9 @@ pub(crate) struct Args {
     /// Port for HTTP, if it is not the configured one: 8080.
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
+    /// Port for HTTPS, if it is not the configured one: 8443.
+    #[arg(long, value_name = "PORT")]
+    https_port: Option<u16>,
     /// Port for the operator's HTTP, if it is not the configured one: 8081.
     #[arg(long, value_name = "PORT")]
     operator_port: Option<u16>,
@@ -44,26 +57,42 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);
     config.http.listen = args.http_port.map(any).or(config.http.listen);
+    config.https.listen = args.https_port.map(any).or(config.https.listen);
     if let Some(port) = args.operator_port {
         config.operator.listen.set_port(port);
     }
-    if let Some(host) = args.public_host {
-        config.public_host = host;
+    match args.public_host {
+        Some(host) => config.public_host = host,
+        None if args.lan => config.public_host = lan_address()?.to_string(),
+        None => {}
+    }
+    // A certificate that was paid for is better than one of our own.
+    let authority = match args.lan && !config.has_certificate() {
+        true => Some(Authority::open(&config.data_dir.join("authority"))?),
+        false => None,
+    };
+    if let Some(authority) = &authority {
+        config.certificates = vec![authority.issue(&names_for(&config.public_host))?];
     }
     let policy = PolicyHandle::new(setup.policy.clone());
     let server = load(setup.config.clone(), &policy).map_err(advise)?;
     // Port 0 asks the system for any: from here on it is known which.
     setup.config.rtmp.listen = Some(server.rtmp_address()?);
     setup.config.http.listen = Some(server.http_address()?);
+    setup.config.https.listen = server.https_address()?.or(setup.config.https.listen);
     setup.config.operator.listen = server.operator_address()?;
 
     let clock = Sheet::new(&setup, &Wish::new("clock", CLOCK_VALID))?;
     let yours = Sheet::new(&setup, &Wish::new("demo", YOURS_VALID))?;
     print_welcome(&setup, &clock, &yours);
+    if args.lan {
+        print_for_the_room(&setup.config, authority.as_ref());
+    }
+    let page = page(&clock, authority.as_ref());
     let own_url = clock.push_to(reachable(server.rtmp_address()?));
     let (stop, stopped) = watch::channel(false);
     let clock = tokio::spawn(run_clock(own_url, stopped));
-    run_server(server, async {
+    run_server(server, thalweg_console::demo::router(&page), async {
         told_to_stop().await;
         // Before the server, which would send it away.
         stop.send_replace(true);
@@ -86,7 +115,7 @@ fn advise(error: LoadError) -> anyhow::Error {
             option_for(one),
             option_for(other)
         ),
-        other @ LoadError::Listen { .. } => other.into(),
+        other @ (LoadError::Listen { .. } | LoadError::Certificate(_)) => other.into(),
     }
 }
 
@@ -99,7 +128,11 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
     let operator = setup.config.operator.listen;
     show::line("Thalweg demo\n");
     show::line("Watch the clock (VLC: Media > Open Network Stream; or ffplay URL):");
-    show::line(format_args!("  {}\n  {}\n", clock.play_rtmp, clock.play_flv));
+    show::line(format_args!("  {}\n  {}", clock.play_rtmp, clock.play_flv));
+    if let Some(secure) = &clock.secure {
+        show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
+    }
+    show::line("");
     show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");
     show::line(format_args!("  {}", yours.push));
@@ -113,6 +146,58 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
     show::line(format_args!("  http://{operator}/api/v1/streams"));
     show::line(format_args!("  http://{operator}/metrics\n"));
     show::line("Ctrl-C ends the demo.\n");
+}
+
+/// What a phone in the room is pointed at, and what it has to trust for that.
+fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
+    let Config { public_host: host, .. } = config;
+    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let page = format!("https://{host}:{}/demo/", config.public_https_port());
+    show::line("On a phone in the room:");
+    show::line(format_args!("  {page}\n"));
+    // A code that cannot be made is no reason not to start.
+    if let Ok(code) = QrCode::new(&page) {
+        // Light is drawn and dark is left out: as most terminals are. Where colours are known to be
+        // understood they are said, so that the others show it right as well.
+        let (dark, light) = (Dense1x2::Light, Dense1x2::Dark);
+        let code = code.render().dark_color(dark).light_color(light).build();
+        for line in code.lines() {
+            show::line(show::white_on_black(line));
+        }
+        show::line("");
+    }
+    if let Some(authority) = authority {
+        let http = config.public_http_port();
+        show::line("It warns until it trusts the authority of this machine:");
+        show::line(format_args!("  http://{host}:{http}/demo/authority.crt"));
+        show::line(format_args!("  {}", authority.path().display()));
+        show::line(format_args!("  SHA-256 {}\n", authority.fingerprint()));
+    }
+}
+
+/// What the page shows.
+fn page(clock: &Sheet, authority: Option<&Authority>) -> Demo {
+    let path = clock.play_ws.splitn(4, '/').nth(3).unwrap_or_default();
+    let link = |name: &str, url: &String| Link { name: name.to_owned(), url: url.clone() };
+    let mut watch = vec![link("RTMP", &clock.play_rtmp), link("HTTP-FLV", &clock.play_flv)];
+    if let Some(secure) = &clock.secure {
+        watch.extend([link("RTMPS", &secure.play_rtmp), link("HTTPS-FLV", &secure.play_flv)]);
+    }
+    Demo {
+        clock_path: format!("/{path}"),
+        watch,
+        fingerprint: authority.map(|a| a.fingerprint().to_owned()),
+        authority: authority.map(|a| a.certificate().to_owned()),
+    }
+}
+
+/// This machine's address in the room: the one it would send from. Nothing is sent.
+fn lan_address() -> Result<IpAddr> {
+    let found = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((ELSEWHERE, 9))?;
+        Ok(socket.local_addr()?.ip())
+    });
+    found.context("this machine has no address in a network: give one with --public-host")
 }
 
 /// Where this machine reaches a listener of its own.
@@ -131,7 +216,7 @@ async fn run_clock(url: String, mut stopped: watch::Receiver<bool>) {
         let stop = async {
             let _ = listener.wait_for(|stop| *stop).await;
         };
-        match clock::publish(&url, stop).await {
+        match clock::publish(&url, &Trust::system(), stop).await {
             Ok(()) => return,
             Err(error) => {
                 let error = error.to_string();
@@ -145,6 +230,8 @@ async fn run_clock(url: String, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// An address of no machine, for examples (RFC 5737).
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const CLOCK_VALID: Duration = Duration::from_secs(10 * 365 * 86_400);
 const YOURS_VALID: Duration = Duration::from_secs(86_400);
 /// How long the clock may take to end.

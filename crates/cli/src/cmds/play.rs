@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use thalweg_client::{Error, Player};
+use thalweg_client::{Error, Player, Trust};
 use thalweg_wire::flv;
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
@@ -15,13 +15,15 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::told_to_stop;
+use crate::trust;
 
 /// Watch a stream: into a file, onto standard output, or as a line of statistics.
 ///
 /// `thalweg play URL -o - | ffplay -` shows it; `thalweg play URL -o FILE.flv` keeps it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Play URL, rtmp:// or http://, in quotes: a shell would cut it at the first &.
+    /// Play URL, rtmp://, http:// or ws://, or one of these with TLS: rtmps://, https:// or wss://. In
+    /// quotes: a shell would cut it at the first &.
     url: String,
     /// Where to write FLV: a file, or `-` for standard output. Without this nothing is kept.
     #[arg(long, short, value_name = "FILE")]
@@ -35,14 +37,17 @@ pub(crate) struct Args {
     /// Print no statistics.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    trust: trust::Args,
 }
 
 type Sink = Box<dyn AsyncWrite + Unpin + Send>;
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let trust = args.trust.trust()?;
     let mut stop = pin!(told_to_stop());
     let mut player = tokio::select! {
-        player = connect(&args.url) => player?,
+        player = connect(&args.url, &trust) => player?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
     let mut writer = match &args.output {
@@ -62,7 +67,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     progress.finish();
     match watched.map_err(anyhow::Error::downcast::<Error>) {
         Ok(()) => {}
-        Err(Ok(over @ (Error::Ended(_) | Error::Closed))) => show::note(over),
+        Err(Ok(over @ (Error::Ended(_) | Error::Closed | Error::WebSocketClosed { .. }))) => {
+            show::note(over)
+        }
         Err(Ok(error)) => return Err(error.into()),
         Err(Err(error)) => return Err(error),
     }
@@ -70,8 +77,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Connects; says so when that takes long, because the stream has not begun.
-async fn connect(url: &str) -> Result<Player, Error> {
-    let mut connecting = pin!(Player::connect(url));
+async fn connect(url: &str, trust: &Trust) -> Result<Player, Error> {
+    let mut connecting = pin!(Player::connect_with(url, trust));
     tokio::select! {
         player = &mut connecting => return player,
         () = tokio::time::sleep(PATIENCE) => {}

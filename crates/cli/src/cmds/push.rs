@@ -16,6 +16,7 @@ use crate::clock;
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::told_to_stop;
+use crate::trust;
 
 /// Push a stream: an FLV file, standard input, or the test clock.
 ///
@@ -23,7 +24,8 @@ use crate::signals::told_to_stop;
 /// whoever writes it has a pace of its own: `ffmpeg ... -f flv - | thalweg push URL -`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Push URL, in quotes: a shell would cut it at the first &.
+    /// Push URL, rtmp:// or ws://, or one of these with TLS: rtmps:// or wss://. In quotes: a shell would
+    /// cut it at the first &.
     url: String,
     /// An FLV file, `-` for standard input, or `clock`.
     source: String,
@@ -43,6 +45,8 @@ pub(crate) struct Args {
     /// Print no statistics.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    trust: trust::Args,
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
@@ -73,7 +77,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 /// Pushes until the source ends, or until told to stop: either way the server hears of it.
 async fn push(args: &Args, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<()> {
     if args.source == "clock" {
-        return Ok(clock::publish(&args.url, stop).await?);
+        return Ok(clock::publish(&args.url, &args.trust.trust()?, stop).await?);
     }
     // Opened first: a wrong name should not begin a stream.
     let input = open(&args.source).await?;
@@ -113,7 +117,7 @@ struct Sender {
 
 impl Sender {
     async fn connect(args: &Args) -> Result<Sender> {
-        let publisher = Publisher::connect(&args.url).await?;
+        let publisher = Publisher::connect_with(&args.url, &args.trust.trust()?).await?;
         let progress = Progress::start("pushing", args.quiet);
         let paced = args.source != STDIN && !args.no_pace;
         Ok(Sender { publisher, pace: paced.then(Pace::new), progress, offset: 0, latest: 0 })

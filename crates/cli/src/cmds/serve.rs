@@ -3,31 +3,62 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use axum::Router;
 use thalweg_access::PolicyHandle;
-use thalweg_server::{LoadError, Server};
+use thalweg_server::{LoadError, Pages, Reloader, Server};
 
 use crate::files;
 use crate::setup::{self, Setup};
-use crate::signals::told_to_stop;
+use crate::signals::{told_to_stop, when_told_to_reload};
 
 /// Run the server until it is told to stop.
 ///
 /// Listens for RTMP on port 1935, for HTTP on port 8080, and for the operator on 127.0.0.1:8081,
 /// unless the configuration says otherwise. The first start makes keys of its own, kept in
-/// thalweg-data/keys.toml; `thalweg sign` makes URLs with them. SIGTERM or Ctrl-C stops: nobody is
-/// let in any more, everyone inside is told, and given a few seconds.
+/// thalweg-data/keys.toml; `thalweg sign` makes URLs with them. With a certificate in the
+/// configuration it speaks TLS as well: RTMPS on the RTMP port, HTTPS on 8443.
+///
+/// SIGHUP reads configuration, keys and certificates again, and drops nobody. SIGTERM or Ctrl-C
+/// stops: nobody is let in any more, everyone inside is told, and given a few seconds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_: Args, setup: &setup::Args) -> Result<ExitCode> {
-    let setup = Setup::load(setup)?;
+pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
+    let setup = Setup::load(args)?;
     if setup.keys.has_made() {
         tracing::info!(file = %setup.keys.path().display(), "made new keys");
     }
     let policy = PolicyHandle::new(setup.policy);
     let server = load(setup.config, &policy)?;
-    run_server(server, told_to_stop()).await;
+    let reloader = server.reloader();
+    let reloads = when_told_to_reload(|| match reload(args, &policy, &reloader) {
+        Ok(waiting) if waiting.is_empty() => tracing::info!("configuration read again"),
+        Ok(waiting) => {
+            let waiting = waiting.join(" ");
+            tracing::warn!(waiting, "configuration read again; these hold from the next start on");
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::error!(error, "configuration not read again: everything stays as it was");
+        }
+    });
+    tokio::select! {
+        () = run_server(server, Router::new(), told_to_stop()) => {}
+        () = reloads => {}
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the files again, and puts all of it in place or nothing. Answers what has to wait.
+fn reload(
+    args: &setup::Args,
+    policy: &PolicyHandle,
+    reloader: &Reloader,
+) -> Result<Vec<&'static str>> {
+    let Setup { config, policy: new, .. } = Setup::load(args)?;
+    let waiting = reloader.reload(config)?;
+    policy.replace(new);
+    Ok(waiting)
 }
 
 /// Binds a server and says where.
@@ -39,10 +70,10 @@ pub(crate) fn load(
     Server::load(config, policy.reader())
 }
 
-/// Runs a server with its console until it is to stop.
-pub(crate) async fn run_server(server: Server, stop: impl Future<Output = ()>) {
-    let console = thalweg_console::router(server.hub().clone());
-    server.run(console, stop).await;
+/// Runs a server with its console, and pages for everyone, until it is to stop.
+pub(crate) async fn run_server(server: Server, public: Router, stop: impl Future<Output = ()>) {
+    let operator = thalweg_console::router(server.hub().clone());
+    server.run(Pages { public, operator }, stop).await;
     tracing::info!("stopped");
 }
 

@@ -193,6 +193,9 @@ pub(crate) struct Sheet {
     pub(crate) obs_key: String,
     pub(crate) play_rtmp: String,
     pub(crate) play_flv: String,
+    pub(crate) play_ws: String,
+    /// The same with TLS, where the server has a certificate.
+    pub(crate) secure: Option<SecureSheet>,
     /// `txTime` of the signatures.
     expires_unix_s: u64,
     /// When the push URL is refused; that is later where there are seconds of validity.
@@ -206,6 +209,16 @@ pub(crate) struct Sheet {
     /// Whether a play without a signature would be refused.
     must_sign_play: bool,
     push_address: Address,
+}
+
+/// URLs with TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct SecureSheet {
+    pub(crate) push: String,
+    pub(crate) push_ws: String,
+    pub(crate) play_rtmp: String,
+    pub(crate) play_flv: String,
+    pub(crate) play_ws: String,
 }
 
 impl Sheet {
@@ -223,13 +236,25 @@ impl Sheet {
         let expires_unix_s = times.expires;
         let sign = |action| Signed::new(setup, account, action, wish, times);
         let (push, play) = (sign(Action::Push)?, sign(Action::Play)?);
-        let http = Address { port: setup.config.public_http_port(), ..play.address.clone() };
+        let over_http = |scheme, signed: &Signed, port| {
+            flv_url(scheme, &Address { port, ..signed.address.clone() })
+        };
+        let (port, tls_port) = (setup.config.public_http_port(), setup.config.public_https_port());
+        let secure = setup.config.has_certificate().then(|| SecureSheet {
+            push: with_tls(&push.address),
+            push_ws: over_http("wss", &push, tls_port),
+            play_rtmp: with_tls(&play.address),
+            play_flv: over_http("https", &play, tls_port),
+            play_ws: over_http("wss", &play, tls_port),
+        });
         Ok(Sheet {
             push: url(&push.address),
             obs_server: push.address.tc_url(),
             obs_key: push.address.name_and_query(),
             play_rtmp: url(&play.address),
-            play_flv: flv_url(&http),
+            play_flv: over_http("http", &play, port),
+            play_ws: over_http("ws", &play, port),
+            secure,
             expires_unix_s,
             push_until_unix_s: push.until_unix_s.unwrap_or(expires_unix_s),
             play_until_unix_s: play.until_unix_s,
@@ -256,28 +281,48 @@ impl Sheet {
         };
         let until = |unix_s| format!("       good {from}until {}", show::moment(unix_s));
         show::line(format_args!("push   {}", self.push));
+        if let Some(secure) = &self.secure {
+            show::line(format_args!("       {}", secure.push));
+        }
         show::line(until(self.push_until_unix_s));
         show::line(format_args!("OBS    Server      {}", self.obs_server));
         show::line(format_args!("       Stream Key  {}", self.obs_key));
         show::line(format_args!("play   {}", self.play_rtmp));
         show::line(format_args!("       {}", self.play_flv));
+        show::line(format_args!("       {}", self.play_ws));
+        if let Some(secure) = &self.secure {
+            show::line(format_args!("       {}", secure.play_rtmp));
+            show::line(format_args!("       {}", secure.play_flv));
+            show::line(format_args!("       {}", secure.play_ws));
+        }
         if let Some(unix_s) = self.play_until_unix_s {
             show::line(until(unix_s));
         }
     }
 
     fn to_json(&self) -> serde_json::Value {
-        let mut sheet = json!({
+        let mut all = json!({
             "push": self.push,
             "obs": { "server": self.obs_server, "stream_key": self.obs_key },
-            "play": { "rtmp": self.play_rtmp, "http_flv": self.play_flv },
+            "play": { "rtmp": self.play_rtmp, "http_flv": self.play_flv, "ws_flv": self.play_ws },
             "play_is_signed": self.play_until_unix_s.is_some(),
             "expires_unix_s": self.expires_unix_s,
         });
         if let Some(unix_s) = self.not_before_unix_s {
-            sheet["not_before_unix_s"] = unix_s.into();
+            all["not_before_unix_s"] = unix_s.into();
         }
-        sheet
+        if let Some(secure) = &self.secure {
+            all["secure"] = json!({
+                "push": secure.push,
+                "push_ws": secure.push_ws,
+                "play": {
+                    "rtmps": secure.play_rtmp,
+                    "https_flv": secure.play_flv,
+                    "wss_flv": secure.play_ws,
+                },
+            });
+        }
+        all
     }
 }
 
@@ -398,13 +443,23 @@ fn url(address: &Address) -> String {
     format!("{}/{}", address.tc_url(), address.name_and_query())
 }
 
-fn flv_url(address: &Address) -> String {
+/// An RTMP URL with TLS. Its port is always named: the usual one of rtmps is another.
+fn with_tls(address: &Address) -> String {
+    let bare = Address { port: rtmp::PORT, ..address.clone() }.authority();
+    let path = url(address);
+    let path = path.splitn(4, '/').nth(3).unwrap_or_default();
+    format!("rtmps://{bare}:{}/{path}", address.port)
+}
+
+/// A URL over HTTP or a WebSocket.
+fn flv_url(scheme: &str, address: &Address) -> String {
     let Address { app, stream, query, port, .. } = address;
     // Without its port, which has another default here.
     let host = Address { port: rtmp::PORT, ..address.clone() }.authority();
-    let port = if *port == 80 { String::new() } else { format!(":{port}") };
+    let usual = if matches!(scheme, "https" | "wss") { 443 } else { 80 };
+    let port = if *port == usual { String::new() } else { format!(":{port}") };
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    format!("http://{host}{port}/{app}/{stream}.flv{query}")
+    format!("{scheme}://{host}{port}/{app}/{stream}.flv{query}")
 }
 
 /// As many as a token can say.

@@ -165,6 +165,7 @@ impl Deck {
             viewer.leave(why);
         };
         for lane in &mut self.lanes {
+            lane.flush_sockets();
             lane.take_gone().into_iter().for_each(|v| leave(v, End::PeerGone));
         }
         let gone = self.stragglers.extract_if(.., |v| v.peer_is_gone());

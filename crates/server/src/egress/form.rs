@@ -12,6 +12,7 @@ use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::chunk::CHUNK_BYTES_OUT;
 use thalweg_wire::rtmp::frame_header;
 use thalweg_wire::time::Dts;
+use thalweg_wire::websocket;
 
 /// How frames are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub enum Form {
     },
     /// FLV tags.
     Flv,
+    /// FLV tags, each a WebSocket message.
+    WsFlv,
 }
 
 impl Form {
@@ -30,7 +33,7 @@ impl Form {
     /// is worth while. Nearly every player plays on message stream 1; whoever chooses another is
     /// served alone, and cannot make us write a form of its own for it at each flush.
     pub(super) fn is_shared(self) -> bool {
-        matches!(self, Form::Flv | Form::Rtmp { stream_id: 1 })
+        matches!(self, Form::Flv | Form::WsFlv | Form::Rtmp { stream_id: 1 })
     }
 
     /// Appends a frame.
@@ -40,14 +43,24 @@ impl Form {
                 frame_header(frame, stream_id).write(CHUNK_BYTES_OUT, &frame.payload, out);
             }
             Form::Flv => flv::write_tag(out, frame),
+            Form::WsFlv => {
+                websocket::write_binary_header(out, flv::tag_bytes(frame));
+                flv::write_tag(out, frame);
+            }
         }
     }
 
     /// Appends what a newcomer reads before its first frame.
     pub(super) fn write_opening(self, opening: &Opening, filter: Filter, out: &mut Vec<u8>) {
-        if self == Form::Flv {
-            let (audio, video) = (opening.audio && filter.audio, opening.video && filter.video);
-            out.extend_from_slice(&flv::file_header(audio, video));
+        let (audio, video) = (opening.audio && filter.audio, opening.video && filter.video);
+        let file_header = flv::file_header(audio, video);
+        match self {
+            Form::Rtmp { .. } => {}
+            Form::Flv => out.extend_from_slice(&file_header),
+            Form::WsFlv => {
+                websocket::write_binary_header(out, file_header.len());
+                out.extend_from_slice(&file_header);
+            }
         }
         self.write_configs(opening.configs.frames(), opening.dts, filter, out);
     }
@@ -116,7 +129,11 @@ impl Pieces {
                     self.push_payload(frame.payload.slice(from..to));
                 }
             }
-            Form::Flv => {
+            Form::Flv | Form::WsFlv => {
+                if form == Form::WsFlv {
+                    let (header, len) = websocket::binary_header(flv::tag_bytes(frame));
+                    self.push_bytes(&header[..len]);
+                }
                 let header = TagHeader::of(frame);
                 self.push_bytes(&header.encode());
                 self.push_payload(frame.payload.clone());
@@ -162,7 +179,8 @@ mod tests {
     use super::*;
     use thalweg_testkit::media::Recipe;
 
-    const FORMS: [Form; 3] = [Form::Rtmp { stream_id: 1 }, Form::Rtmp { stream_id: 7 }, Form::Flv];
+    const FORMS: [Form; 4] =
+        [Form::Rtmp { stream_id: 1 }, Form::Rtmp { stream_id: 7 }, Form::Flv, Form::WsFlv];
 
     fn joined(slices: &[IoSlice<'_>]) -> Vec<u8> {
         slices.iter().flat_map(|s| s.iter().copied()).collect()

@@ -77,6 +77,14 @@ impl Lane {
         gone.map(|v| v.left_lane(sent)).collect()
     }
 
+    /// Sends on what sockets keep of flushes they took: when a stream pauses, nothing else would.
+    pub(super) fn flush_sockets(&self) {
+        for viewer in &self.viewers {
+            // One that fails shows at the next write.
+            let _ = viewer.socket.flush();
+        }
+    }
+
     pub(super) fn into_viewers(self) -> impl Iterator<Item = Viewer> {
         let sent = self.sent;
         self.viewers.into_iter().map(move |v| v.left_lane(sent))

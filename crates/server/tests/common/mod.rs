@@ -9,17 +9,18 @@
 )]
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum_router::empty_console;
 use thalweg_access::{
     Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Purpose, Revoked, Scheme,
     Schemes, SignedQuery, Subject, Token,
 };
-use thalweg_client::{Error, Player, Publisher};
+use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
-use thalweg_server::{Config, Server};
+use thalweg_server::tls::local::{Authority, names_for};
+use thalweg_server::{Config, Pages, Reloader, Server};
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,9 +30,11 @@ use tokio::task::JoinHandle;
 pub struct TestServer {
     pub rtmp: SocketAddr,
     pub http: SocketAddr,
+    pub https: Option<SocketAddr>,
     pub operator: SocketAddr,
     pub hub: Hub,
     pub policy: PolicyHandle,
+    pub reloader: Reloader,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
@@ -49,6 +52,7 @@ impl TestServer {
         let mut config = Config::default();
         config.rtmp.listen = Some(any);
         config.http.listen = Some(any);
+        config.https.listen = Some(any);
         config.operator.listen = any;
         config.play.wait_s = 2;
         change(&mut config);
@@ -57,10 +61,20 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel::<()>();
         let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
         let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
-        let task = tokio::spawn(server.run(empty_console(), async {
+        let (https, reloader) = (server.https_address().unwrap(), server.reloader());
+        let task = tokio::spawn(server.run(Pages::default(), async {
             let _ = stopped.await;
         }));
-        TestServer { rtmp, http, operator, hub, policy, stop: Some(stop), task: Some(task) }
+        let (stop, task) = (Some(stop), Some(task));
+        TestServer { rtmp, http, https, operator, hub, policy, reloader, stop, task }
+    }
+
+    /// A server with a certificate, and whom to trust to believe it.
+    pub fn secure(folder: &Folder) -> (Self, Trust) {
+        let authority = Authority::open(&folder.0).unwrap();
+        let certificate = authority.issue(&names_for("localhost")).unwrap();
+        let trust = Trust::system().and(authority.certificate().as_bytes()).unwrap();
+        (TestServer::with(|c| c.certificates = vec![certificate]), trust)
     }
 
     /// Begins to stop.
@@ -79,6 +93,25 @@ impl TestServer {
 
     pub fn flv_url(&self, stream: &str) -> String {
         format!("http://{}/live/{stream}.flv", self.http)
+    }
+
+    /// Every way to watch: a scheme and a URL of it. The secure ones only where there is TLS.
+    pub fn play_urls(&self, stream: &str) -> Vec<(&'static str, String)> {
+        let plain = [("rtmp", self.rtmp), ("http", self.http), ("ws", self.http)];
+        let secure =
+            self.https.map(|https| [("rtmps", self.rtmp), ("https", https), ("wss", https)]);
+        let all = plain.into_iter().chain(secure.into_iter().flatten());
+        let suffix = |scheme: &str| if scheme.starts_with("rtmp") { "" } else { ".flv" };
+        all.map(|(scheme, at)| (scheme, format!("{scheme}://{at}/live/{stream}{}", suffix(scheme))))
+            .collect()
+    }
+
+    /// Every way to publish.
+    pub fn push_urls(&self, stream: &str) -> Vec<(&'static str, String)> {
+        let signature = signature(PUSH_KEY, stream, 3600);
+        let can_push = |(scheme, _): &(&str, String)| !scheme.starts_with("http");
+        let urls = self.play_urls(stream).into_iter().filter(can_push);
+        urls.map(|(scheme, url)| (scheme, format!("{url}?{signature}"))).collect()
     }
 
     pub async fn publish(&self, stream: &str) -> Publisher {
@@ -109,10 +142,21 @@ impl TestServer {
     }
 }
 
-mod axum_router {
-    /// A console that has nothing.
-    pub fn empty_console() -> axum::Router {
-        axum::Router::new()
+/// A folder that goes away.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("thalweg-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,0 +1,57 @@
+//! Changing a server that runs: configuration and certificates, without dropping anyone.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::tls::{CertificateError, Expired};
+
+/// Puts new configuration into a running server. Whoever is in stays as it was let in; what is new
+/// holds for who comes.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    ctx: Arc<Context>,
+}
+
+impl Reloader {
+    pub(crate) fn new(ctx: Arc<Context>) -> Reloader {
+        Reloader { ctx }
+    }
+
+    /// Puts `config` in place: certificates, bounds, publishing and watching. Answers the keys that
+    /// differ and hold only from the next start on.
+    ///
+    /// # Errors
+    /// When a certificate cannot be used: then everything stays as it was.
+    pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, CertificateError> {
+        let ctx = &self.ctx;
+        ctx.tls.load(&config.certificates, Expired::Refuse)?;
+        let waiting = waiting(&ctx.config.get(), &config);
+        ctx.gate.set_limits(config.gate_limits());
+        ctx.hub.set_limits(config.hub_limits());
+        ctx.config.replace(config);
+        Ok(waiting)
+    }
+}
+
+/// What differs and cannot change while the server runs.
+fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
+    let keys = [
+        ("rtmp.listen", old.rtmp.listen == new.rtmp.listen),
+        ("http.listen", old.http.listen == new.http.listen),
+        ("https.listen", old.https.listen == new.https.listen),
+        ("operator.listen", old.operator.listen == new.operator.listen),
+        ("data_dir", old.data_dir == new.data_dir),
+        // Without a certificate at the start nothing listens for HTTPS.
+        ("certificate", old.has_certificate() || !new.has_certificate()),
+        (
+            "limits.viewer_bytes_per_s_min",
+            old.limits.viewer_bytes_per_s_min == new.limits.viewer_bytes_per_s_min,
+        ),
+        (
+            "limits.metrics_streams_max",
+            old.limits.metrics_streams_max == new.limits.metrics_streams_max,
+        ),
+    ];
+    keys.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}

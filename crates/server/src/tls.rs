@@ -1,0 +1,148 @@
+//! TLS: one store of certificates for every listener.
+//!
+//! Which certificate a peer gets is told by the name it asks for; whoever asks for none, or for one
+//! that no certificate has, gets the first. A reload puts a whole new store in place, or none of it.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use tokio::net::TcpStream;
+
+mod certificate;
+pub mod local;
+mod socket;
+
+pub use certificate::{CertificateError, Fault};
+use certificate::{Chosen, Loaded};
+pub(crate) use socket::TlsSocket;
+
+use crate::config::CertificateConfig;
+
+/// What a listener speaks inside of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// RTMP: nothing is negotiated.
+    Rtmp,
+    /// Media: HTTP/1.1, because a viewer has its connection for itself.
+    Media,
+    /// Pages and the API: HTTP/2 and HTTP/1.1.
+    Api,
+}
+
+/// What becomes of a certificate whose time is over: most peers will refuse it, which is better than
+/// no server, and worse than the certificate from before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Warn,
+    Refuse,
+}
+
+/// The certificates that hold now.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    current: RwLock<Option<Arc<Configs>>>,
+}
+
+#[derive(Debug)]
+struct Configs {
+    rtmp: Arc<ServerConfig>,
+    media: Arc<ServerConfig>,
+    api: Arc<ServerConfig>,
+}
+
+impl Store {
+    /// Reads all certificates, and puts them in place if all can be used.
+    pub(crate) fn load(
+        &self,
+        certificates: &[CertificateConfig],
+        expired: Expired,
+    ) -> Result<(), CertificateError> {
+        let loaded: Result<Vec<Loaded>, _> = certificates.iter().map(Loaded::read).collect();
+        let loaded = loaded?;
+        for one in &loaded {
+            one.check_time(expired)?;
+            let (names, until) = (one.names.join(" "), one.until.as_str());
+            tracing::info!(certificate = %one.path.display(), names, until, "certificate");
+        }
+        let configs = (!loaded.is_empty()).then(|| Configs::new(loaded)).transpose()?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = configs.map(Arc::new);
+        Ok(())
+    }
+
+    /// How to greet a peer, if there is any certificate.
+    pub(crate) fn config(&self, speaks: Speaks) -> Option<Arc<ServerConfig>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|configs| {
+            Arc::clone(match speaks {
+                Speaks::Rtmp => &configs.rtmp,
+                Speaks::Media => &configs.media,
+                Speaks::Api => &configs.api,
+            })
+        })
+    }
+}
+
+impl Configs {
+    fn new(loaded: Vec<Loaded>) -> Result<Configs, CertificateError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let path = loaded.first().map(|l| l.path.clone()).unwrap_or_default();
+        let unusable =
+            |e: rustls::Error| CertificateError { path: path.clone(), fault: Fault::Unusable(e) };
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Chosen::new(loaded)));
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(unusable)?;
+        let speaking = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
+            Arc::new(config)
+        };
+        Ok(Configs {
+            rtmp: speaking(&[]),
+            media: speaking(&[b"http/1.1"]),
+            api: speaking(&[b"h2", b"http/1.1"]),
+        })
+    }
+}
+
+/// Why a handshake came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    /// The network failed, or the peer said something wrong.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The peer did not say the next thing in time.
+    #[error("the handshake took over {} s", HANDSHAKE_MAX.as_secs())]
+    TooLong,
+}
+
+/// Shakes hands.
+pub(crate) async fn accept(
+    tcp: TcpStream,
+    config: Arc<ServerConfig>,
+) -> Result<TlsSocket, HandshakeError> {
+    let greeted = async { TlsSocket::accept(tcp, config).await };
+    match tokio::time::timeout(HANDSHAKE_MAX, greeted).await {
+        Ok(socket) => Ok(socket?),
+        Err(_) => Err(HandshakeError::TooLong),
+    }
+}
+
+/// Waits for a first byte, for as long as a handshake may take, and answers whether it is TLS: the
+/// content type of a handshake record (RFC 8446, section 5.1), which no RTMP version and no HTTP
+/// method begins with.
+pub(crate) async fn is_next(tcp: &TcpStream) -> bool {
+    let mut first = [0];
+    let peeked = tokio::time::timeout(HANDSHAKE_MAX, tcp.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first == [HANDSHAKE_RECORD]
+}
+
+/// First byte of a client's first TLS record.
+pub(crate) const HANDSHAKE_RECORD: u8 = 22;
+/// From the first byte of a handshake to its last.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,356 @@
+//! WS-FLV: FLV in WebSocket messages, to viewers, and from publishers that ask for the subprotocol
+//! `flv-publish`. Accept, who is it, may it, hub, egress.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use data_encoding::BASE64;
+use sha1::{Digest, Sha1};
+use thalweg_access::{Action, Reason};
+use thalweg_hub::{Leave, Protocol, Publication};
+use thalweg_wire::Error;
+use thalweg_wire::error::Misbehaved;
+use thalweg_wire::flv::Demuxer;
+use thalweg_wire::rtmp::server::By;
+use thalweg_wire::websocket::{self, Piece, Reader};
+use tokio::sync::oneshot;
+
+use crate::cause::Cause;
+use crate::clock::now;
+use crate::context::{Context, Denial};
+use crate::drive::{Ended, with_scratch};
+use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
+use crate::gate::Place;
+use crate::http::{Answer, answer};
+use crate::http_flv::{Granted, address, grant, hung_up};
+use crate::http_head::{Head, Upgrade};
+use crate::publishing::{Publishing, take_seat};
+use crate::socket::{Socket, say_last, write_all};
+use crate::viewing::Viewing;
+
+/// A request for a WebSocket.
+pub(crate) struct Request {
+    pub(crate) socket: Arc<dyn Socket>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) place: Place,
+    pub(crate) head: Head,
+    pub(crate) upgrade: Upgrade,
+    /// What came after the head.
+    pub(crate) early: Bytes,
+}
+
+/// Serves one request for a WebSocket on a bare socket.
+pub(crate) async fn serve(ctx: Arc<Context>, request: Request) {
+    let Upgrade { key, version, protocols, .. } = &request.upgrade;
+    if version != "13" || key.is_empty() || request.head.method != "GET" {
+        return answer(&*request.socket, &Answer::upgrade_required()).await;
+    }
+    if protocols.iter().any(|p| p == PUBLISH) {
+        request.publish(ctx).await;
+    } else {
+        request.play(ctx).await;
+    }
+}
+
+impl Request {
+    /// The answer that makes it a WebSocket.
+    fn accepted(&self, protocol: Option<&str>) -> Vec<u8> {
+        let proof = Sha1::new().chain_update(&self.upgrade.key).chain_update(GUID).finalize();
+        Answer::switching(&BASE64.encode(&proof), protocol).to_bytes()
+    }
+
+    /// Says no. A page is not shown the status of an answer that makes no WebSocket, so for pages
+    /// there is one, which is closed with the reason.
+    async fn refuse(&self, ctx: &Context, action: Action, url: &str, denial: &Denial) {
+        ctx.refused(action.name(), self.peer, Some(url), denial);
+        if !self.upgrade.is_page {
+            return answer(&*self.socket, &Answer::denial(denial)).await;
+        }
+        let protocol = (action == Action::Push).then_some(PUBLISH);
+        let code = CODES_OF_OURS + denial.reason.http_status();
+        let words = format!("{}: {}", denial.reason.code(), denial.words);
+        let bytes = [self.accepted(protocol), websocket::close(code, &words)].concat();
+        say_last(&*self.socket, &bytes).await;
+    }
+}
+
+/// Playing.
+impl Request {
+    async fn play(mut self, ctx: Arc<Context>) {
+        let peer = self.peer.ip();
+        let (granted, url) = tokio::select! {
+            granted = grant(&ctx, peer, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
+            () = hung_up(&*self.socket) => return,
+        };
+        let (permit, subscription, terms) = match granted {
+            Ok(Granted::Watch { permit, subscription, terms }) => (permit, subscription, terms),
+            Ok(Granted::Look) => return,
+            Err(denial) => return self.refuse(&ctx, Action::Play, &url, &denial).await,
+        };
+        let agent = Context::agent(&self.head.agent);
+        let viewing = Viewing::new(&ctx, permit, Protocol::WsFlv, self.peer, &agent);
+        let (tell, over) = oneshot::channel();
+        let seat = Seat {
+            socket: Arc::clone(&self.socket),
+            subscription,
+            form: Form::WsFlv,
+            greeting: self.accepted(None),
+            depth: terms.depth,
+            flush: terms.flush,
+            watch_peer: false,
+            done: OnDone::new(move |done| {
+                let _ = tell.send(done);
+            }),
+        };
+        // Of the request, a viewer keeps no more than it needs.
+        let Request { socket, place, .. } = self;
+        let handle = ctx.egress.seat(seat).await;
+        let (done, farewell) = listen(&*socket, &handle, over).await;
+        drop(handle);
+        viewing.over(&ctx, done.as_ref());
+        let (code, words) = match done.as_ref().map(|d| d.why) {
+            Some(End::StreamEnded | End::Dismissed) if ctx.is_stopping() => {
+                (1001, Reason::Stopping.sentence())
+            }
+            Some(End::StreamEnded) => (1000, "the stream has ended"),
+            _ => farewell,
+        };
+        // A message that was cut cannot be followed by another.
+        if let Some(Done { unsaid: Some(mut unsaid), .. }) = done {
+            unsaid.extend(websocket::close(code, words));
+            say_last(&*socket, &unsaid).await;
+        }
+        drop(place);
+    }
+}
+
+/// Hears what a viewer says while a pump feeds it, until either ends it; and how to close then.
+///
+/// As with RTMP, who asks costs the pump some work, and is not read from for a moment after.
+async fn listen(
+    socket: &dyn Socket,
+    handle: &Handle,
+    mut over: oneshot::Receiver<Done>,
+) -> (Option<Done>, (u16, &'static str)) {
+    let mut reader = Reader::default();
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut over => return (done.ok(), CLOSE_NORMAL),
+            _ = poll_fn(|cx| socket.poll_readable(cx)) => {}
+        }
+        match with_scratch(|buf| hear(socket, &mut reader, buf)) {
+            Heard::Nothing => continue,
+            Heard::Pings(pongs) => handle.say(pongs).await,
+            Heard::Close(code, words) => {
+                handle.dismiss().await;
+                return (over.await.ok(), (code, words));
+            }
+            Heard::Gone => {
+                handle.dismiss().await;
+                let done = over.await.ok().map(|d| Done { why: End::PeerGone, unsaid: None, ..d });
+                return (done, CLOSE_NORMAL);
+            }
+        }
+        tokio::select! {
+            done = &mut over => return (done.ok(), CLOSE_NORMAL),
+            () = tokio::time::sleep(ASKING_PAUSE) => {}
+        }
+    }
+}
+
+/// What came of one read from a viewer.
+enum Heard {
+    Nothing,
+    /// It asked whether we are there: the answers.
+    Pings(Vec<u8>),
+    /// It closes, or did something wrong: how to answer.
+    Close(u16, &'static str),
+    Gone,
+}
+
+/// Reads once. What a viewer sends beside questions means nothing here.
+fn hear(socket: &dyn Socket, reader: &mut Reader, buf: &mut [u8]) -> Heard {
+    let n = match socket.try_read(buf) {
+        Ok(0) => return Heard::Gone,
+        Ok(n) => n,
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Heard::Nothing,
+        Err(_) => return Heard::Gone,
+    };
+    let (mut input, mut pongs) = (&mut buf[..n], Vec::new());
+    loop {
+        match reader.next(&mut input) {
+            Ok(Some(Piece::Ping(payload))) => pongs.extend(websocket::pong(&payload)),
+            Ok(Some(Piece::Data(_) | Piece::Pong)) => {}
+            Ok(Some(Piece::Close(_))) => return Heard::Close(1000, ""),
+            Ok(None) if pongs.is_empty() => return Heard::Nothing,
+            Ok(None) => return Heard::Pings(pongs),
+            Err(Misbehaved::WebSocket(flaw)) => {
+                return Heard::Close(flaw.close_code(), "this is not how WebSocket frames look");
+            }
+            Err(_) => return Heard::Gone,
+        }
+    }
+}
+
+/// Publishing.
+impl Request {
+    async fn publish(mut self, ctx: Arc<Context>) {
+        let agent = Context::agent(&self.head.agent);
+        let url = format!("ws://{}{}", self.head.host, self.head.path);
+        let granted = address(&self.head).and_then(|address| {
+            let permit = ctx.decide(Action::Push, &address, self.peer.ip())?;
+            take_seat(&ctx, &mut self.place, permit, self.peer, &agent)
+        });
+        let publication = match granted {
+            Ok(publication) => publication,
+            Err(denial) => return self.refuse(&ctx, Action::Push, &url, &denial).await,
+        };
+        self.place.let_in();
+        let publishing = Publishing::new(&ctx, &publication, "ws-flv", self.peer, &agent);
+        let greeting = self.accepted(Some(PUBLISH));
+        let cause = match write_all(&*self.socket, &greeting).await {
+            Ok(()) => self.run_publication(&ctx, publication).await,
+            Err(e) => Cause::Connection(e.into()),
+        };
+        publishing.over(&cause);
+        if let Cause::Connection(Ended::Protocol(_)) = cause {
+            ctx.metrics.protocol_error();
+        }
+        if let Some(code) = close_code(&cause) {
+            say_last(&*self.socket, &websocket::close(code, &cause.to_string())).await;
+        }
+    }
+
+    /// Appends what comes until either side ends it.
+    async fn run_publication(&self, ctx: &Context, publication: Publication) -> Cause {
+        let limits = ctx.config.get().session_limits();
+        let mut must_leave = Box::pin(publication.must_leave());
+        let mut ingest = Ingest {
+            publication,
+            reader: Reader::default(),
+            demuxer: Demuxer::new(limits.message_bytes_max),
+            unsent: Vec::new(),
+            has_media: false,
+        };
+        let mut early = self.early.to_vec();
+        let mut step = ingest.take(&mut early);
+        let mut deadline = now() + limits.first_media_max;
+        loop {
+            match step {
+                Ok(Took::Frames) => deadline = now() + limits.publisher_silence_max,
+                Ok(Took::NoFrame) => {}
+                Err(cause) => return ingest.end(cause),
+            }
+            let readable = poll_fn(|cx| self.socket.poll_readable(cx));
+            tokio::select! {
+                biased;
+                leave = &mut must_leave => return Cause::Seat(leave),
+                ready = tokio::time::timeout_at(deadline.into(), readable) => if ready.is_err() {
+                    let why = if ingest.has_media { Misbehaved::Silent } else { Misbehaved::NoMedia };
+                    return ingest.end(Cause::Connection(Ended::Protocol(why.into())));
+                }
+            }
+            step = ingest.read(&*self.socket);
+        }
+    }
+}
+
+/// Frames out of what a publisher sends.
+struct Ingest {
+    publication: Publication,
+    reader: Reader,
+    demuxer: Demuxer,
+    /// Answers that the socket has not taken.
+    unsent: Vec<u8>,
+    has_media: bool,
+}
+
+/// Whether any frame came.
+enum Took {
+    Frames,
+    NoFrame,
+}
+
+impl Ingest {
+    fn read(&mut self, socket: &dyn Socket) -> Result<Took, Cause> {
+        let took = with_scratch(|buf| match socket.try_read(buf) {
+            Ok(0) => Err(Cause::Connection(Ended::Closed)),
+            Ok(n) => self.take(&mut buf[..n]),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Took::NoFrame),
+            Err(e) => Err(Cause::Connection(e.into())),
+        })?;
+        if !self.unsent.is_empty()
+            && let Ok(n) = socket.try_write(&self.unsent)
+        {
+            self.unsent.drain(..n);
+        }
+        Ok(took)
+    }
+
+    fn take(&mut self, mut input: &mut [u8]) -> Result<Took, Cause> {
+        let misbehaved = |e: Error| Cause::Connection(Ended::Protocol(e));
+        let mut took = Took::NoFrame;
+        while let Some(piece) = self.reader.next(&mut input).map_err(|e| misbehaved(e.into()))? {
+            match piece {
+                Piece::Data(bytes) => {
+                    let fed = self.demuxer.handle_bytes(bytes);
+                    // What came before the damage is good.
+                    while let Some(frame) = self.demuxer.poll_frame() {
+                        self.publication.append(frame, now()).map_err(Cause::Seat)?;
+                        (took, self.has_media) = (Took::Frames, true);
+                    }
+                    fed.map_err(misbehaved)?;
+                }
+                // One that asks and does not read is answered when it has read.
+                Piece::Ping(payload) if self.unsent.is_empty() => {
+                    self.unsent = websocket::pong(&payload);
+                }
+                Piece::Ping(_) | Piece::Pong => {}
+                Piece::Close(_) => return Err(Cause::Peer(By::CloseStream)),
+            }
+        }
+        Ok(took)
+    }
+
+    fn end(self, cause: Cause) -> Cause {
+        if !matches!(cause, Cause::Seat(_)) {
+            self.publication.close(now());
+        }
+        cause
+    }
+}
+
+/// How a publisher is told why it is over; `None` when it is gone.
+fn close_code(cause: &Cause) -> Option<u16> {
+    Some(match cause {
+        Cause::Peer(_) => 1000,
+        Cause::Connection(Ended::Closed | Ended::Io(_)) => return None,
+        Cause::Connection(Ended::Full) => 1013,
+        Cause::Connection(Ended::Protocol(Error::Misbehaved(why))) => match why {
+            Misbehaved::WebSocket(flaw) => flaw.close_code(),
+            Misbehaved::MessageTooLong { .. } => 1009,
+            Misbehaved::Silent | Misbehaved::NoMedia => 1008,
+            _ => 1007,
+        },
+        Cause::Connection(Ended::Protocol(_)) => 1007,
+        Cause::Seat(Leave::Stopping) => 1001,
+        Cause::Seat(Leave::Kicked { .. }) => CODES_OF_OURS + Reason::Barred.http_status(),
+        Cause::Seat(Leave::Replaced { .. } | Leave::Gone) => {
+            CODES_OF_OURS + Reason::InUse.http_status()
+        }
+    })
+}
+
+/// The subprotocol of publishers.
+const PUBLISH: &str = "flv-publish";
+/// What a server proves with that it has read a key (RFC 6455, section 1.3).
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// Close codes of applications begin here (section 7.4.2); ours add an HTTP status.
+const CODES_OF_OURS: u16 = 4000;
+const CLOSE_NORMAL: (u16, &str) = (1000, "");
+const ASKING_PAUSE: Duration = Duration::from_millis(50);
