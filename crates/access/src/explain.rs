@@ -1,9 +1,12 @@
 //! What is right and what is wrong with a URL, rule by rule, in words.
 
 use crate::decision::{Request, decide};
-use crate::policy::{Account, Action, Domain, Policy};
+use crate::policy::{Account, Action, Domain, Policy, Schemes};
 use crate::reason::Reason;
 use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
+use crate::strong::StrongSignature;
+
+mod strong;
 
 /// One rule, and how the URL fares under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +34,9 @@ pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<F
     let account = policy.account_of(host);
     let domains = account.domains_for(request.action, host);
     let compulsory = domains.iter().any(|d| d.auth);
-    let mut look = Look { request, host, account, domains, compulsory, findings: Vec::new() };
-    look.account(policy);
+    let findings = Vec::new();
+    let mut look = Look { policy, request, host, account, domains, compulsory, findings };
+    look.account();
     look.bizid();
     look.signature(now_unix_s);
     look.outcome(&decide(policy, request, now_unix_s));
@@ -40,6 +44,7 @@ pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<F
 }
 
 struct Look<'a> {
+    policy: &'a Policy,
     request: &'a Request<'a>,
     host: &'a str,
     account: &'a Account,
@@ -58,12 +63,12 @@ impl Look<'_> {
         if self.compulsory { Verdict::Bad } else { Verdict::Odd }
     }
 
-    fn account(&mut self, policy: &Policy) {
+    fn account(&mut self) {
         let (host, bizid) = (self.host, &self.account.bizid);
         let named = self.account.domains.iter().any(|d| d.host.as_deref() == Some(host));
         let how = if named { "belongs to" } else { "is not a known domain, so it counts as" };
         self.say(Verdict::Good, format!("host {host} {how} account {bizid}"));
-        if policy.is_foreign(self.account, self.request.stream) {
+        if self.policy.is_foreign(self.account, self.request.stream) {
             let stream = self.request.stream;
             let text = format!("stream {stream} begins with the number of another account");
             self.say(Verdict::Bad, text);
@@ -83,10 +88,19 @@ impl Look<'_> {
         let name = self.request.action.name();
         let needed = if self.compulsory { "compulsory" } else { "not asked" };
         self.say(Verdict::Good, format!("a signature is {needed} for a {name} here"));
+        match StrongSignature::find(self.request.query) {
+            Some(Ok(signature)) => return self.strong(&signature, now_unix_s),
+            Some(Err(why)) => return self.malformed(why),
+            None => {}
+        }
         let signature = match Signature::find(self.request.query) {
             Ok(signature) => signature,
             Err(why) => return self.unsigned(why),
         };
+        if self.domains.iter().all(|d| d.schemes == Schemes::Strong) {
+            let text = "this domain takes only tw signatures, and this is the vendor's";
+            return self.say(self.flaw(), text);
+        }
         if self.request.query.get("txSecret").is_none() {
             let text = "txSecret is spelt txSerect: accepted, because the vendor's pages print it";
             self.say(Verdict::Odd, text);
@@ -94,7 +108,8 @@ impl Look<'_> {
         if signature.scheme == Scheme::Sha256 {
             self.say(Verdict::Good, "the signature is SHA-256");
         }
-        let signer = self.domains.iter().find(|d| d.keys.verify(self.request.stream, &signature));
+        let mut takers = self.domains.iter().filter(|d| d.schemes == Schemes::Any);
+        let signer = takers.find(|d| d.keys.verify(self.request.stream, &signature));
         let Some(&signer) = signer else {
             let text = format!("the signature does not fit: {}", self.guess(&signature));
             return self.say(self.flaw(), text);
@@ -105,11 +120,12 @@ impl Look<'_> {
         let text = format!("the signature fits the {which}{name} key of account {bizid}");
         self.say(Verdict::Good, text);
         self.expiry(&signature, signer.validity_s, now_unix_s);
+        self.revoked(None, now_unix_s);
     }
 
     fn unsigned(&mut self, why: Unsigned) {
         let text = match why {
-            Unsigned::NoSecret => "there is no txSecret",
+            Unsigned::NoSecret => "there is no txSecret, nor a tw",
             Unsigned::NoTime => "there is no txTime",
             Unsigned::SecretMalformed => "txSecret is not 32 or 64 hexadecimal digits",
             Unsigned::TimeMalformed => "txTime is not a UNIX time, in hexadecimal or decimal",
@@ -167,6 +183,26 @@ impl Look<'_> {
         if signature.expiry.unix_s > now_unix_s.saturating_add(FAR_S) {
             let text = "the URL is good for over a year: was txTime written in milliseconds?";
             self.say(Verdict::Odd, text);
+        }
+    }
+
+    fn revoked(&mut self, made_unix_s: Option<u64>, now_unix_s: u64) {
+        let Request { app, stream, .. } = *self.request;
+        let Some(before) = self.account.revoked.before(app, stream) else { return };
+        let then = match now_unix_s.checked_sub(before) {
+            Some(ago) => format!("{} ago", span(ago)),
+            None => format!("{} from now", span(before - now_unix_s)),
+        };
+        let what = format!("URLs of {app}/{stream} made before {before} ({then}) are revoked");
+        match made_unix_s {
+            None => {
+                let text = format!("{what}, and this one does not say when it was made");
+                self.say(self.flaw(), text);
+            }
+            Some(made) if made < before => {
+                self.say(self.flaw(), format!("{what}: this one was made at {made}"));
+            }
+            Some(made) => self.say(Verdict::Good, format!("{what}; this one was made at {made}")),
         }
     }
 

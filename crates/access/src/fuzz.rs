@@ -1,14 +1,16 @@
 //! Body of the fuzz target for signed URLs.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::{
-    Account, Action, Domain, Expiry, Key, Keys, Policy, Query, Request, Scheme, SignedQuery,
-    decide, explain,
+    Account, Action, Domain, Expiry, Key, Keys, Network, Policy, Purpose, Query, Request, Revoked,
+    Scheme, Schemes, SignedQuery, Subject, Token, Verdict, decide, explain,
 };
 
 /// Three lines: host, stream, query. Nothing unsigned is ever let in where a signature is
-/// compulsory, and what we sign always is.
+/// compulsory, and what we sign always is. A token that can be read can be written, and what it
+/// forbids is refused however well it is signed.
 pub fn signed_url(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
@@ -16,22 +18,75 @@ pub fn signed_url(data: &[u8]) {
     let (host, stream, query) = (line(), line(), line());
     let Some(policy) = policy() else { return };
     for action in [Action::Push, Action::Play] {
-        let request = Request { action, host, app: "live", stream, query: Query::new(query) };
+        let query = Query::new(query);
+        let peer = Some(PEER);
+        let request = Request { action, host, app: "live", stream, query, peer };
         let _ = explain(&policy, &request, NOW);
         if let Ok(allow) = decide(&policy, &request, NOW) {
             assert!(allow.credential.is_some() || action == Action::Play);
+            assert!(allow.credential.is_some() || allow.session.is_none());
         }
     }
+    if let Some(tw) = Query::new(query).get("tw")
+        && let Ok((kid, token)) = Token::parse(tw)
+    {
+        assert_eq!(Token::parse(&token.to_text(kid)), Ok((kid, token)));
+        what_it_forbids_is_refused(&policy, host, stream, &token);
+    }
+    what_we_sign_is_let_in(&policy, host, stream);
+}
+
+fn what_it_forbids_is_refused(policy: &Policy, host: &str, stream: &str, token: &Token) {
+    let account = policy.account_of(host);
+    let subject = Subject { account: &account.bizid, app: "live", stream };
+    let domain = account.signing_domain(token.purpose.action(), host);
+    let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, token));
+    let Some(Ok(signed)) = signed else { return };
+    for action in [Action::Push, Action::Play] {
+        let (query, peer) = (Query::new(&signed.text), Some(PEER));
+        let request = Request { action, host, app: "live", stream, query, peer };
+        let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
+        let holds = token.purpose.action() == action
+            && token.expires_unix_s >= NOW
+            && token.not_before_unix_s.is_none_or(|n| n <= NOW)
+            && token.from.is_none_or(|network| network.contains(PEER));
+        assert!(holds || !is_signed);
+        assert!(is_signed || !holds || stream.contains('_'));
+        let findings = explain(policy, &request, NOW);
+        let is_bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
+        assert_eq!(is_bad, decide(policy, &request, NOW).is_err());
+    }
+}
+
+fn what_we_sign_is_let_in(policy: &Policy, host: &str, stream: &str) {
     let account = policy.account_of(host);
     let Some(domain) = account.signing_domain(Action::Push, host) else { return };
+    let check = |action, signed: &SignedQuery| {
+        let (query, peer) = (Query::new(&signed.text), Some(PEER));
+        let request = Request { action, host, app: "live", stream, query, peer };
+        let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
+        assert!(is_signed || stream.contains('_'), "only a foreign prefix refuses what we signed");
+    };
     let signed = SignedQuery::new(&domain.keys.main, Scheme::Md5, stream, Expiry { unix_s: NOW });
-    let query = Query::new(&signed.text);
-    let request = Request { action: Action::Push, host, app: "live", stream, query };
-    let allowed = decide(&policy, &request, NOW).is_ok();
-    assert!(allowed || stream.contains('_'), "only a foreign prefix refuses what we signed");
+    check(Action::Push, &signed);
+    let subject = Subject { account: &account.bizid, app: "live", stream };
+    for purpose in [Purpose::Push, Purpose::Play, Purpose::Udp] {
+        let token = Token {
+            purpose,
+            expires_unix_s: NOW,
+            not_before_unix_s: Some(NOW),
+            from: Network::new(PEER, 32).ok(),
+            sessions_max: (purpose != Purpose::Push).then_some(2),
+        };
+        let domain = account.signing_domain(purpose.action(), host);
+        let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, &token));
+        let Some(Ok(signed)) = signed else { continue };
+        check(purpose.action(), &signed);
+    }
 }
 
 const NOW: u64 = 1_700_000_000;
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 fn policy() -> Option<Policy> {
     let domain = |action, host: Option<&str>, key: &str| Domain {
@@ -40,6 +95,7 @@ fn policy() -> Option<Policy> {
         keys: Keys::new(Key::new(key)),
         auth: action == Action::Push,
         validity_s: 0,
+        schemes: Schemes::Any,
     };
     let account = |bizid: &str, host: Option<&str>| Account {
         bizid: Arc::from(bizid),
@@ -47,6 +103,7 @@ fn policy() -> Option<Policy> {
             domain(Action::Push, host, "a key for pushing"),
             domain(Action::Play, None, "a key for playing"),
         ],
+        revoked: Revoked::default(),
     };
     Policy::new(vec![account("1", None), account("8888", Some("push.example.com"))]).ok()
 }

@@ -55,6 +55,11 @@ impl Keys {
         Keys { main, backup: None }
     }
 
+    /// The main key, then the backup.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.main).chain(self.backup.as_ref())
+    }
+
     /// Whether either key made this signature. Both are always tried, so that the time taken
     /// tells nothing about which.
     pub fn verify(&self, stream: &str, signature: &Signature<'_>) -> bool {

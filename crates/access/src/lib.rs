@@ -4,7 +4,7 @@
 //! why not. It does nothing else: no file, no socket, no clock. Each reason has one RTMP status, one
 //! HTTP status, one label in the metrics and one sentence for a person.
 //!
-//! The signature is the vendor's, byte for byte, so that an existing back end keeps working:
+//! One signature is the vendor's, byte for byte, so that an existing back end keeps working:
 //!
 //! ```
 //! use thalweg_access::{Key, Scheme};
@@ -13,6 +13,8 @@
 //! let secret = key.sign(Scheme::Md5, "test", "5C271099");
 //! assert_eq!(secret, "f85a2ab363fe4deaffef9754d79da6fe");
 //! ```
+//!
+//! The other one, strong, is an HMAC over all of what is granted; see [`Token`].
 
 mod decision;
 mod explain;
@@ -20,16 +22,20 @@ mod explain;
 pub mod fuzz;
 mod handle;
 mod keys;
+mod network;
 mod policy;
 mod query;
 mod reason;
 mod sign;
+mod strong;
 
-pub use decision::{Allow, Class, Request, decide};
+pub use decision::{Allow, Class, Request, SessionCap, decide};
 pub use explain::{Finding, Verdict, explain};
 pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};
-pub use policy::{Account, Action, Domain, Policy, PolicyError};
+pub use network::{BadNetwork, Network};
+pub use policy::{Account, Action, Domain, Policy, PolicyError, Revoked, Schemes};
 pub use query::Query;
 pub use reason::Reason;
 pub use sign::{Expiry, Scheme, Signature, SignedQuery, TimeFormat};
+pub use strong::{BadToken, Purpose, Subject, Token};

@@ -1,6 +1,6 @@
 //! Who owns what: accounts, their domains, and the keys of those.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::keys::Keys;
@@ -37,6 +37,18 @@ pub struct Account {
     pub bizid: Arc<str>,
     /// Its domains, at least one for each action.
     pub domains: Vec<Domain>,
+    /// Which URLs are no longer good.
+    pub revoked: Revoked,
+}
+
+/// Which signed URLs of an account are no longer good: those made before a moment. A URL that does
+/// not say when it was made counts as older than any.
+#[derive(Debug, Clone, Default)]
+pub struct Revoked {
+    /// The moment for all of its streams, UNIX seconds.
+    pub before_unix_s: Option<u64>,
+    /// The moments for single streams, by `app/stream`.
+    pub streams: BTreeMap<String, u64>,
 }
 
 /// A host name for one action, and who may use it.
@@ -50,8 +62,20 @@ pub struct Domain {
     pub keys: Keys,
     /// Whether a signature is compulsory. The vendor's default: for push, not for play.
     pub auth: bool,
-    /// Seconds that a URL stays good after its `txTime`.
+    /// Seconds that a URL stays good after its `txTime`. Not one with a `tw`, which says all of it.
     pub validity_s: u64,
+    /// Which signatures count.
+    pub schemes: Schemes,
+}
+
+/// Which signatures a domain takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Schemes {
+    /// The vendor's, and the strong one.
+    #[default]
+    Any,
+    /// The strong one.
+    Strong,
 }
 
 /// Why accounts cannot be a policy.
@@ -200,6 +224,14 @@ impl Account {
             }
         }
         Ok(())
+    }
+}
+
+impl Revoked {
+    /// Before which moment URLs of a stream had to be made to be revoked, if any were.
+    pub fn before(&self, app: &str, stream: &str) -> Option<u64> {
+        let of_stream = self.streams.get(&format!("{app}/{stream}")).copied();
+        self.before_unix_s.max(of_stream)
     }
 }
 

@@ -10,6 +10,11 @@ pub enum Reason {
     AuthMalformed,
     AuthBad,
     AuthExpired,
+    AuthNotYet,
+    AuthWeak,
+    WrongAction,
+    WrongAddress,
+    Revoked,
     ForeignAccount,
     ReservedApp,
     BadName,
@@ -18,16 +23,22 @@ pub enum Reason {
     Barred,
     Full,
     TooMany,
+    UrlInUse,
     Stopping,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 19] = [
         Reason::AuthMissing,
         Reason::AuthMalformed,
         Reason::AuthBad,
         Reason::AuthExpired,
+        Reason::AuthNotYet,
+        Reason::AuthWeak,
+        Reason::WrongAction,
+        Reason::WrongAddress,
+        Reason::Revoked,
         Reason::ForeignAccount,
         Reason::ReservedApp,
         Reason::BadName,
@@ -36,6 +47,7 @@ impl Reason {
         Reason::Barred,
         Reason::Full,
         Reason::TooMany,
+        Reason::UrlInUse,
         Reason::Stopping,
     ];
 
@@ -46,6 +58,11 @@ impl Reason {
             Reason::AuthMalformed => "auth-malformed",
             Reason::AuthBad => "auth-bad",
             Reason::AuthExpired => "auth-expired",
+            Reason::AuthNotYet => "auth-not-yet",
+            Reason::AuthWeak => "auth-weak",
+            Reason::WrongAction => "wrong-action",
+            Reason::WrongAddress => "wrong-address",
+            Reason::Revoked => "revoked",
             Reason::ForeignAccount => "foreign-account",
             Reason::ReservedApp => "reserved-app",
             Reason::BadName => "bad-name",
@@ -54,6 +71,7 @@ impl Reason {
             Reason::Barred => "barred",
             Reason::Full => "server-full",
             Reason::TooMany => "too-many",
+            Reason::UrlInUse => "url-in-use",
             Reason::Stopping => "stopping",
         }
     }
@@ -78,12 +96,17 @@ impl Reason {
             | Reason::AuthMalformed
             | Reason::AuthBad
             | Reason::AuthExpired
+            | Reason::AuthNotYet
+            | Reason::AuthWeak
+            | Reason::WrongAction
+            | Reason::WrongAddress
+            | Reason::Revoked
             | Reason::ForeignAccount => 403,
             Reason::ReservedApp | Reason::BadName => 400,
             Reason::NotFound => 404,
             Reason::InUse => 409,
             Reason::Barred => 403,
-            Reason::TooMany => 429,
+            Reason::TooMany | Reason::UrlInUse => 429,
             Reason::Full | Reason::Stopping => 503,
         }
     }
@@ -91,14 +114,26 @@ impl Reason {
     /// The sentence.
     pub fn sentence(self) -> &'static str {
         match self {
-            Reason::AuthMissing => "the URL is not signed: it needs txSecret and txTime",
+            Reason::AuthMissing => {
+                "the URL is not signed: it needs txSecret and txTime, or tw and sig"
+            }
             Reason::AuthMalformed => {
-                "txSecret must be 32 or 64 hexadecimal digits, txTime a UNIX time in hexadecimal"
+                "the signature cannot be read: txSecret must be 32 or 64 hexadecimal digits, txTime \
+                 a UNIX time in hexadecimal; or tw and sig must be there, once each, as they were \
+                 signed"
             }
             Reason::AuthBad => {
                 "the signature is wrong: another key, another stream name, or a changed character"
             }
             Reason::AuthExpired => "the URL has expired: sign a new one",
+            Reason::AuthNotYet => "the URL is not good yet",
+            Reason::AuthWeak => "this domain takes only tw signatures",
+            Reason::WrongAction => "the URL is signed for the other one of push and play",
+            Reason::WrongAddress => "the URL is signed for a network that you are not in",
+            Reason::Revoked => {
+                "URLs made before a certain moment are revoked; this one was, or does not say when \
+                 it was made"
+            }
             Reason::ForeignAccount => {
                 "the stream name begins with the number of an account this host does not belong to"
             }
@@ -109,6 +144,7 @@ impl Reason {
             Reason::Barred => "an operator closed this stream for a time",
             Reason::Full => "the server is full",
             Reason::TooMany => "too many connections from this address",
+            Reason::UrlInUse => "as many sessions as the URL allows are there already",
             Reason::Stopping => "the server is stopping",
         }
     }

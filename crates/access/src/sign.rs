@@ -14,7 +14,9 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::keys::Key;
 use crate::query::Query;
+use crate::strong::{BadToken, Subject, Token};
 
 /// The hash of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,19 +139,30 @@ impl Expiry {
     }
 }
 
-/// The query of a signed URL, as the vendor's generators write it.
+/// The query of a signed URL.
 #[derive(Clone)]
 pub struct SignedQuery {
-    /// `txSecret=...&txTime=...`
+    /// `txSecret=...&txTime=...`, as the vendor's generators write it, or `tw=...&sig=...`
     pub text: String,
 }
 
 impl SignedQuery {
     /// Signs a stream until `expiry`.
-    pub fn new(key: &crate::Key, scheme: Scheme, stream: &str, expiry: Expiry) -> Self {
+    pub fn new(key: &Key, scheme: Scheme, stream: &str, expiry: Expiry) -> Self {
         let tx_time = expiry.to_hex();
         let secret = key.sign(scheme, stream, &tx_time);
         SignedQuery { text: format!("txSecret={secret}&txTime={tx_time}") }
+    }
+
+    /// Signs a token for a stream, with the strong signature.
+    ///
+    /// # Errors
+    /// [`BadToken`] when nobody would take such a token.
+    pub fn strong(key: &Key, subject: Subject<'_>, token: &Token) -> Result<Self, BadToken> {
+        let tw = token.to_text(&key.id());
+        Token::parse(&tw)?;
+        let sig = key.sign_strong(subject, &tw);
+        Ok(SignedQuery { text: format!("tw={tw}&sig={sig}") })
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use thalweg_access::{Account, Action, Domain, Key, Keys, Policy};
+use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
 use thalweg_server::Config;
-use thalweg_server::config::{AccountConfig, ActionConfig, DomainConfig};
+use thalweg_server::config::{AccountConfig, ActionConfig, DomainConfig, SchemesConfig};
 
 use crate::keyfile::KeyFile;
 
@@ -89,7 +89,12 @@ fn read_config(path: Option<&Path>) -> Result<Config> {
 
 /// The accounts of a configuration, or the one that everyone starts with.
 fn policy(accounts: &[AccountConfig], keys: &mut KeyFile) -> Result<Policy> {
-    let usual = [AccountConfig { bizid: USUAL_BIZID.to_owned(), domains: Vec::new() }];
+    let usual = [AccountConfig {
+        bizid: USUAL_BIZID.to_owned(),
+        domains: Vec::new(),
+        revoked_before: None,
+        revoked: Vec::new(),
+    }];
     let accounts = if accounts.is_empty() { &usual } else { accounts };
     let accounts: Result<Vec<Account>> = accounts.iter().map(|a| account(a, keys)).collect();
     Policy::new(accounts?).context("in the accounts of the configuration")
@@ -103,6 +108,7 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
         backup_key: None,
         auth: None,
         validity_s: 0,
+        schemes: SchemesConfig::Any,
     });
     let mut domains = Vec::new();
     // An account that sets up only one of the two has the usual one for the other.
@@ -113,7 +119,18 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
             domains.push(domain(&config.bizid, d, keys)?);
         }
     }
-    Ok(Account { bizid: Arc::from(config.bizid.as_str()), domains })
+    let revoked = revoked(config);
+    Ok(Account { bizid: Arc::from(config.bizid.as_str()), domains, revoked })
+}
+
+fn revoked(config: &AccountConfig) -> Revoked {
+    let mut revoked = Revoked { before_unix_s: config.revoked_before, ..Revoked::default() };
+    for r in &config.revoked {
+        // Of two entries for a stream the later moment says all that the other does.
+        let before = revoked.streams.entry(r.stream.clone()).or_default();
+        *before = r.before.max(*before);
+    }
+    revoked
 }
 
 fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Domain> {
@@ -129,6 +146,7 @@ fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Doma
         keys: Keys { main, backup: config.backup_key.as_ref().map(Key::new) },
         auth: config.auth.unwrap_or(action == Action::Push),
         validity_s: config.validity_s,
+        schemes: config.schemes.into(),
     })
 }
 

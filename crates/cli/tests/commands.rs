@@ -120,6 +120,14 @@ fn configurations_that_are_wrong_say_where() {
             vec!["port 7 is wanted twice, by rtmp.listen and by http.listen"],
         ),
         ("[[account]]\nbizid = \"abc\"", vec!["bizid \"abc\" must be 1 to 20 digits"]),
+        (
+            "[[account]]\nbizid = \"1\"\nrevoked_before = 1732290000000",
+            vec!["line 3", "out of range"],
+        ),
+        (
+            "[[account]]\nbizid = \"1\"\n[[account.revoked]]\nstream = \"room\"\nbefore = 1",
+            vec!["line 4", "should be app/stream"],
+        ),
         ("publish.takeover = \"always\"", vec!["same-credential", "stale-only", "never"]),
         (
             "[[account]]\nbizid = \"1\"\n[[account.domain]]\naction = \"push\"\nkey = \"somestring\"",
@@ -187,6 +195,74 @@ fn sign_and_check_url_agree() {
     assert_eq!(json["play_is_signed"], true);
     let bad = server.run(&["sign", "a b"]);
     assert!(!bad.status.success() && err(&bad).contains("' ' cannot stand in"), "{}", err(&bad));
+}
+
+#[test]
+fn strong_urls_say_more_and_check_url_reads_it() {
+    let more = "[[account]]\nbizid = \"1\"\n\
+                [[account.revoked]]\nstream = \"live/leaked\"\nbefore = 1732290000";
+    let server = Server::with("strong", more);
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = server.run(&[&["sign", "--json"], args].concat());
+        assert!(output.status.success(), "{}", err(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let text = |sheet: &serde_json::Value, at: &str| {
+        sheet.pointer(at).unwrap().as_str().unwrap().to_owned()
+    };
+    let plain = json(&["room", "--scheme", "hmac"]);
+    assert!(text(&plain, "/push").contains("/live/room?tw=1."), "{plain}");
+    assert_eq!(
+        (&plain["play_is_signed"], plain["not_before_unix_s"].is_u64()),
+        (&false.into(), true)
+    );
+    assert!(server.run(&["check-url", &text(&plain, "/push")]).status.success());
+
+    let sheet =
+        json(&["room", "--from", "192.0.2.0/24", "--max", "3", "--rtc", "--app", "/lesson/a/"]);
+    let (push, flv) = (text(&sheet, "/push"), text(&sheet, "/play/http_flv"));
+    assert!(push.contains(".push.") && push.contains(".a192-0-2-0_24&sig="), "{push}");
+    assert!(flv.contains(".udp.") && flv.contains(".a192-0-2-0_24.m3&sig="), "{flv}");
+    for (url, from, ok, words) in [
+        (push.clone(), "192.0.2.7", true, "192.0.2.7 is there"),
+        (push.clone(), "203.0.113.1", false, "203.0.113.1 is not there"),
+        (push.replace("/room?", "/other?"), "192.0.2.7", false, "another app or stream name"),
+        (text(&sheet, "/play/rtmp"), "192.0.2.7", true, "as a play, app lesson/a"),
+        (flv.clone(), "192.0.2.7", true, "may be used 3 times at once"),
+        (flv.clone(), "192.0.2.7", true, "udp: RTC mode"),
+    ] {
+        let output = server.run(&["check-url", &url, "--from", from]);
+        assert_eq!(output.status.success(), ok, "{words}: {}", out(&output));
+        assert!(out(&output).contains(words), "{words}: {}", out(&output));
+    }
+    let nobody = server.run(&["check-url", &push]);
+    assert!(nobody.status.success() && out(&nobody).contains("odd "), "{}", out(&nobody));
+
+    let early = server.run(&["sign", "room", "--not-before", "1h"]);
+    assert!(err(&early).contains("asks for no signature"), "{}", err(&early));
+    assert!(out(&early).contains("good from 20"), "{}", out(&early));
+    let early = text(&json(&["room", "--not-before", "1h"]), "/push");
+    let early = server.run(&["check-url", &early]);
+    assert!(
+        !early.status.success() && out(&early).contains("begins to be good in"),
+        "{}",
+        out(&early)
+    );
+
+    // Where the vendor's signature would be refused, the other one is made unasked.
+    let leaked = text(&json(&["leaked"]), "/push");
+    assert!(leaked.contains("?tw=1."), "{leaked}");
+    assert!(server.run(&["check-url", &leaked]).status.success());
+    for (args, words) in [
+        (vec!["leaked", "--scheme", "md5"], "are revoked"),
+        (vec!["room", "--scheme", "sha256", "--max", "2"], "--scheme hmac"),
+        (vec!["room", "--max", "0"], "1..=10000"),
+        (vec!["room", "--from", "192.0.2.7/24"], "they must be zero"),
+        (vec!["room", "--not-before", "24h"], "over before they begin"),
+    ] {
+        let output = server.run(&[&["sign"], &args[..]].concat());
+        assert!(!output.status.success() && err(&output).contains(words), "{}", err(&output));
+    }
 }
 
 #[test]

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use thalweg_access::Action;
+use thalweg_access::{Action, Schemes};
 use thalweg_wire::rtmp;
 
 use crate::gate::GateLimits;
 
 mod read;
 
-use read::{address, bizid, host, some_address, some_host, some_port, within};
+use read::{
+    address, bizid, host, moment, some_address, some_host, some_moment, some_port, stream, within,
+};
 
 /// Everything an operator may set. `docs/ref/config.md` is its manual.
 #[derive(Debug, Clone, Deserialize)]
@@ -172,6 +174,24 @@ pub struct AccountConfig {
     /// Its domains. None: one for push and one for play, for every host.
     #[serde(default, rename = "domain")]
     pub domains: Vec<DomainConfig>,
+    /// UNIX seconds: signed URLs made before are refused.
+    #[serde(default, deserialize_with = "some_moment")]
+    pub revoked_before: Option<u64>,
+    /// The same for single streams.
+    #[serde(default)]
+    pub revoked: Vec<RevokedConfig>,
+}
+
+/// A stream whose URLs are revoked, as an operator writes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokedConfig {
+    /// App and name: `live/room`.
+    #[serde(deserialize_with = "stream")]
+    pub stream: String,
+    /// UNIX seconds: those made before are refused.
+    #[serde(deserialize_with = "moment")]
+    pub before: u64,
 }
 
 /// A domain, as an operator writes it.
@@ -195,6 +215,29 @@ pub struct DomainConfig {
     /// Seconds a URL stays good after its `txTime`. Default 0, to a year.
     #[serde(default, deserialize_with = "within::<_, _, 0, VALIDITY_S_MAX>")]
     pub validity_s: u64,
+    /// Which signatures count. Default: any.
+    #[serde(default)]
+    pub schemes: SchemesConfig,
+}
+
+/// Which signatures a domain takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SchemesConfig {
+    /// The vendor's and the strong one.
+    #[default]
+    Any,
+    /// The strong one, `tw`.
+    Strong,
+}
+
+impl From<SchemesConfig> for Schemes {
+    fn from(s: SchemesConfig) -> Self {
+        match s {
+            SchemesConfig::Any => Schemes::Any,
+            SchemesConfig::Strong => Schemes::Strong,
+        }
+    }
 }
 
 /// `push` or `play`.

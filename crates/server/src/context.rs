@@ -1,10 +1,12 @@
 //! What every connection needs, and how a peer is told no.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use thalweg_access::{Action, Allow, Class, PolicyReader, Query, Reason, Request, decide};
+use thalweg_access::{
+    Action, Allow, Class, PolicyReader, Query, Reason, Request, SessionCap, decide,
+};
 use thalweg_hub::{
     Credential, Depth, Hub, Lag, Protocol, Publication, PublishError, Publisher, StreamKey,
     Subscription,
@@ -18,6 +20,7 @@ use crate::config::{Config, FLUSH_MS_MAX};
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::sessions::{Session, Sessions};
 use crate::tls::Store;
 
 /// Shared by every connection.
@@ -28,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) policy: PolicyReader,
     pub(crate) egress: Arc<Egress>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) sessions: Sessions,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tls: Store,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -61,18 +65,26 @@ pub(crate) struct Denial {
 
 impl Context {
     /// Asks whether a peer may do this to a stream.
-    pub(crate) fn decide(&self, action: Action, address: &Address) -> Result<Permit, Denial> {
+    pub(crate) fn decide(
+        &self,
+        action: Action,
+        address: &Address,
+        peer: IpAddr,
+    ) -> Result<Permit, Denial> {
         let request = Request {
             action,
             host: &address.host,
             app: &address.app,
             stream: &address.stream,
             query: Query::new(&address.query),
+            peer: Some(peer),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Allow { account, credential, class } = decide(&self.policy.get(), &request, now)?;
+        let Allow { account, credential, class, session: cap } =
+            decide(&self.policy.get(), &request, now)?;
         let key = StreamKey::new(&account, &address.app, &address.stream);
-        Ok(Permit { key, credential: credential.map(Credential), class })
+        let credential = credential.map(Credential);
+        Ok(Permit { key, credential, class, cap: cap.map(Box::new), session: None })
     }
 
     /// Gives a peer the seat of a stream's publisher.
@@ -87,12 +99,16 @@ impl Context {
         Ok(self.hub.publish(&key, publisher, now())?)
     }
 
-    /// Subscribes a viewer and waits, as long as is configured, until the stream is live.
+    /// Subscribes a viewer and waits, as long as is configured, until the stream is live. Of the
+    /// sessions that its URL allows it is one from now on.
     pub(crate) async fn subscribe(
         &self,
-        permit: &Permit,
+        permit: &mut Permit,
         protocol: Protocol,
     ) -> Result<Subscription, Denial> {
+        if let Some(cap) = permit.cap.take() {
+            permit.session = Some(Box::new(self.sessions.enter(*cap)?));
+        }
         let lag = match permit.class {
             Class::Live => Lag::LIVE,
             Class::Rtc => Lag::RTC,
@@ -174,11 +190,16 @@ impl Context {
 }
 
 /// What a peer has been granted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Permit {
     pub(crate) key: StreamKey,
     credential: Option<Credential>,
     pub(crate) class: Class,
+    /// How many may use its URL, until it is one of them. Few URLs say, and every viewer has a
+    /// permit: hence the box.
+    cap: Option<Box<SessionCap>>,
+    /// That it is one of them.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 /// How a viewer is served.

@@ -1,7 +1,7 @@
 //! HTTP-FLV: accept, who is it, may it, hub, egress.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use thalweg_access::{Action, Query, Reason};
@@ -38,7 +38,7 @@ pub(crate) async fn serve(
         _ => return answer(&*socket, &Answer::method_not_allowed()).await,
     };
     let (granted, url) = tokio::select! {
-        granted = grant(&ctx, &mut place, &head, Protocol::HttpFlv, with_body) => granted,
+        granted = grant(&ctx, peer.ip(), &mut place, &head, Protocol::HttpFlv, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&*socket) => return,
     };
@@ -89,6 +89,7 @@ pub(crate) enum Granted {
 /// Decides about a request, and answers what it was for, for the log.
 pub(crate) async fn grant(
     ctx: &Context,
+    peer: IpAddr,
     place: &mut Place,
     head: &Head,
     protocol: Protocol,
@@ -103,7 +104,7 @@ pub(crate) async fn grant(
         if let Some(reason) = place.refusal() {
             return Err(reason.into());
         }
-        let permit = ctx.decide(Action::Play, &address)?;
+        let mut permit = ctx.decide(Action::Play, &address, peer)?;
         if !with_body {
             let is_live = ctx.hub.is_live(&permit.key);
             return if is_live { Ok(Granted::Look) } else { Err(Reason::NotFound.into()) };
@@ -111,7 +112,7 @@ pub(crate) async fn grant(
         if permit.is_signed() {
             place.let_in();
         }
-        let mut subscription = ctx.subscribe(&permit, protocol).await?;
+        let mut subscription = ctx.subscribe(&mut permit, protocol).await?;
         place.let_in();
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));

@@ -31,6 +31,7 @@ mod publishing;
 mod reload;
 mod rtmp;
 mod server;
+mod sessions;
 pub mod socket;
 pub mod tls;
 mod viewing;

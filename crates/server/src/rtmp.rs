@@ -101,7 +101,8 @@ impl Connection {
             Err(bad) => (Err(bad.into()), String::new()),
             Ok(address) => {
                 let url = address.to_string();
-                (self.ctx.decide(action, &address).map(|permit| (permit, address)), url)
+                let permit = self.ctx.decide(action, &address, self.peer.ip());
+                (permit.map(|permit| (permit, address)), url)
             }
         }
     }
@@ -242,7 +243,7 @@ impl Connection {
             Some(reason) => Err(reason.into()),
             None => granted,
         };
-        let (permit, terms) = match granted {
+        let (mut permit, terms) = match granted {
             Ok((permit, address)) => {
                 let terms = self.ctx.terms(&permit, Query::new(&address.query));
                 (permit, terms)
@@ -254,7 +255,7 @@ impl Connection {
         }
         let ctx = Arc::clone(&self.ctx);
         let subscription = tokio::select! {
-            subscription = ctx.subscribe(&permit, Protocol::Rtmp) => subscription,
+            subscription = ctx.subscribe(&mut permit, Protocol::Rtmp) => subscription,
             // Nothing happens while a question is open but that the peer goes away.
             event = self.driver.next_event() => {
                 return match event {
@@ -265,7 +266,11 @@ impl Connection {
         };
         let subscription = match subscription {
             Ok(subscription) => subscription,
-            Err(denial) => return self.refuse(Action::Play, &url, &denial).await,
+            Err(denial) => {
+                // Being told takes a moment, in which it is no session of its URL any more.
+                drop(permit);
+                return self.refuse(Action::Play, &url, &denial).await;
+            }
         };
         self.let_in();
         if let Err(ended) = self.driver.accept() {

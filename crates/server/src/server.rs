@@ -23,6 +23,7 @@ use crate::gate::{Gate, Place};
 use crate::listen::{Listeners, LoadError};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
+use crate::sessions::Sessions;
 use crate::tls::{Expired, Store};
 use crate::{doors, ops, socket};
 
@@ -60,7 +61,18 @@ impl Server {
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);
         let (stop, stopping) = watch::channel(false);
         let config = Current::new(config);
-        let ctx = Arc::new(Context { config, hub, policy, egress, gate, metrics, tls, stopping });
+        let sessions = Sessions::default();
+        let ctx = Arc::new(Context {
+            config,
+            hub,
+            policy,
+            egress,
+            gate,
+            sessions,
+            metrics,
+            tls,
+            stopping,
+        });
         Ok(Server { ctx, stop, listeners })
     }
 

@@ -8,6 +8,7 @@ use thalweg_hub::{Protocol, StreamKey};
 use crate::clock::now;
 use crate::context::{Context, Permit};
 use crate::egress::{Done, End};
+use crate::sessions::Session;
 
 /// A play that goes on.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Viewing {
     protocol: Protocol,
     peer: SocketAddr,
     began: Instant,
+    /// Its part of what its URL allows, if that says how much.
+    session: Option<Box<Session>>,
 }
 
 impl Viewing {
@@ -28,10 +31,10 @@ impl Viewing {
         agent: &str,
     ) -> Self {
         ctx.metrics.play_began(protocol);
-        let Permit { key: stream, class, .. } = permit;
+        let Permit { key: stream, class, session, .. } = permit;
         let (protocol_name, mode) = (protocol.name(), class.name());
         tracing::info!(%stream, %peer, protocol = protocol_name, mode, agent, "play begins");
-        Viewing { stream, protocol, peer, began: now() }
+        Viewing { stream, protocol, peer, began: now(), session }
     }
 
     /// And ends, as its pump says; or with its pump.
@@ -46,7 +49,8 @@ impl Viewing {
             Some(End::PeerGone) => "the viewer left",
             None => "lost to a bug",
         };
-        let Viewing { stream, peer, protocol, began } = self;
+        let Viewing { stream, peer, protocol, began, session } = self;
+        drop(session);
         let (protocol, seconds) = (protocol.name(), began.elapsed().as_secs());
         let bytes = done.map_or(0, |d| d.bytes);
         tracing::info!(%stream, %peer, protocol, seconds, bytes, cause, "play ends");

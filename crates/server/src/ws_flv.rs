@@ -81,8 +81,9 @@ impl Request {
 /// Playing.
 impl Request {
     async fn play(mut self, ctx: Arc<Context>) {
+        let peer = self.peer.ip();
         let (granted, url) = tokio::select! {
-            granted = grant(&ctx, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
+            granted = grant(&ctx, peer, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
             () = hung_up(&*self.socket) => return,
         };
         let (permit, subscription, terms) = match granted {
@@ -202,7 +203,7 @@ impl Request {
         let agent = Context::agent(&self.head.agent);
         let url = format!("ws://{}{}", self.head.host, self.head.path);
         let granted = address(&self.head).and_then(|address| {
-            let permit = ctx.decide(Action::Push, &address)?;
+            let permit = ctx.decide(Action::Push, &address, self.peer.ip())?;
             take_seat(&ctx, &mut self.place, permit, self.peer, &agent)
         });
         let publication = match granted {

@@ -18,7 +18,7 @@ fn every_client_cuts_the_url_its_own_way() {
         ("OBS, empty key", "rtmp://h/live/room?Q", "live/room?Q", "", "live room Q"),
         ("OBS, query in the server", "rtmp://h/live?Q", "live?Q", "room", "live room Q"),
         ("OBS, slash after the server", "rtmp://h/live/", "live/", "room?Q", "live room Q"),
-        ("OBS, multitrack", "rtmp://h/live/room?Q", "live/room?Q", "?Q", "live room Q&Q"),
+        ("OBS, multitrack", "rtmp://h/live/room?Q", "live/room?Q", "?Q", "live room Q"),
         ("GStreamer rtmp2sink", "rtmp://h:1935/live", "live", "room?Q", "live room Q"),
         ("GStreamer rtmpsink", "rtmp://h/live", "live", "room?Q", "live room Q"),
         ("librtmp, recorded name", "rtmp://h/live", "live", "flv:room?Q", "live room Q"),
@@ -36,6 +36,7 @@ fn every_client_cuts_the_url_its_own_way() {
         ("leading slash", "rtmp://h/live", "/live", "/room?Q", "live room Q"),
         ("a quote that got into tcUrl", "'rtmp://h/live", "live", "room?Q", "live room Q"),
         ("second question mark", "rtmp://h/live", "live", "room?a=1?Q", "live room a=1&Q"),
+        ("the query twice, and more", "rtmp://h/live", "live?Q", "room?Q&a=1", "live room Q&a=1"),
         ("the name's parameters win", "rtmp://h/l", "l?x=2", "r?x=1", "l r x=1&x=2"),
     ] {
         let (tc_url, app) = (tc_url.replace('Q', q), app.replace('Q', q));

@@ -1,10 +1,11 @@
 //! `thalweg check-url`
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use thalweg_access::{Action, Query, Request, Verdict, explain};
+use thalweg_access::{Action, Query, Request, Token, Verdict, explain};
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::strip_scheme;
 
@@ -19,9 +20,13 @@ use crate::show;
 pub(crate) struct Args {
     /// The URL, in quotes: a shell would cut it at the first &.
     url: String,
-    /// What it is to be used for. Without this, http URLs are for play and rtmp URLs for push.
+    /// What it is to be used for. Without this, http URLs are for play and rtmp URLs for push, or
+    /// for what their tw says.
     #[arg(long = "as", value_name = "ACTION")]
     action: Option<ActionArg>,
+    /// IP address of who will use it: a URL may be good only from some.
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -44,6 +49,7 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
         app: &address.app,
         stream: &address.stream,
         query: Query::new(&address.query),
+        peer: args.from,
     };
     let findings = explain(&setup.policy, &request, show::now_unix_s());
     let (name, Address { app, stream, .. }) = (action.name(), &address);
@@ -68,7 +74,8 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
 fn parse(url: &str) -> Result<(Address, Action)> {
     if strip_scheme(url, "rtmp://").is_some() {
         let address = Address::from_url(url).with_context(|| no_query(url))?;
-        return Ok((address, Action::Push));
+        let token = Token::of(Query::new(&address.query));
+        return Ok((address, token.map_or(Action::Push, |t| t.purpose.action())));
     }
     let Some(rest) = strip_scheme(url, "http://").or(strip_scheme(url, "https://")) else {
         bail!("the URL should begin with rtmp://, http:// or https://");
@@ -95,6 +102,8 @@ mod tests {
         let (a, action) = parse("http://h:8080/a/b/room.flv?txTime=1").unwrap();
         assert_eq!((a.app.as_str(), a.stream.as_str(), action), ("a/b", "room", Action::Play));
         assert_eq!(parse("rtmp://h/live/room").unwrap().1, Action::Push);
+        let signed = "rtmp://h/live/room?tw=1.01234567.udp.1800000000";
+        assert_eq!(parse(signed).unwrap().1, Action::Play);
         for (url, words) in [
             ("room", "should begin with"),
             ("http://h/live/room?txSecret=abc", "should end in .flv"),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use clap::builder::TypedValueParser;
 use serde_json::json;
 use thalweg_access::{
-    Account, Action, Domain, Expiry, Query, Request, Scheme, SignedQuery, decide,
+    Account, Action, Domain, Expiry, Network, Purpose, Query, Request, Scheme, Schemes,
+    SignedQuery, Subject, Token, decide,
 };
 use thalweg_wire::rtmp::address::{host_of, name_of};
 use thalweg_wire::rtmp::{self, Address};
@@ -36,28 +38,51 @@ pub(crate) struct Args {
     /// Number of the account that signs. Without this: the one that the host belongs to.
     #[arg(long, value_name = "BIZID", conflicts_with = "host")]
     account: Option<String>,
-    /// Hash of the signature. The vendor's back ends make md5.
-    #[arg(long, default_value = "md5")]
-    scheme: SchemeArg,
+    /// Hash of the signature. The vendor's back ends make md5, and so does this where it counts;
+    /// hmac signs the app too and can say all of what follows.
+    #[arg(long)]
+    scheme: Option<SchemeArg>,
     /// Sign the play URLs even if nobody asks.
     #[arg(long)]
     sign_play: bool,
+    #[command(flatten)]
+    more: More,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+/// What only the strong signature can say.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(id = "more")]
+pub(crate) struct More {
+    /// The URLs are not good yet, but in so long: 30m.
+    #[arg(long, value_parser = show::time, value_name = "TIME", help_heading = "With hmac")]
+    not_before: Option<Duration>,
+    /// The URLs are good only from an address or a network: 192.0.2.0/24.
+    #[arg(long, value_parser = Network::parse, value_name = "NETWORK", help_heading = "With hmac")]
+    from: Option<Network>,
+    /// So many may use a play URL at the same time. Signs the play URLs.
+    #[arg(long, value_parser = sessions(), value_name = "N", help_heading = "With hmac")]
+    max: Option<u32>,
+    /// The play URLs are of RTC mode. Signs them.
+    #[arg(long, help_heading = "With hmac")]
+    rtc: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SchemeArg {
     Md5,
     Sha256,
+    Hmac,
 }
 
 pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
-    check_name(&args.app, &args.stream)?;
+    let app = check_name(&args.app, &args.stream)?;
     if args.expires < Duration::from_secs(1) {
         bail!("--expires: the URLs would be over before anyone could use them; the least is 1s");
     }
+    let signing = args.signing()?;
     let setup = Setup::load(setup)?;
     if setup.keys.has_made() {
         let path = setup.keys.path().display();
@@ -65,14 +90,19 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
             "made new keys in {path}: a server with other keys will refuse these URLs"
         ));
     }
-    let scheme = match args.scheme {
-        SchemeArg::Md5 => Scheme::Md5,
-        SchemeArg::Sha256 => Scheme::Sha256,
-    };
-    let (app, host, account) = (args.app.clone(), args.host.clone(), args.account.clone());
+    let (host, account) = (args.host.clone(), args.account.clone());
     let usual = Wish::new(&args.stream, args.expires);
-    let wish = Wish { app, host, account, scheme, sign_play: args.sign_play, ..usual };
+    let more = args.more.clone();
+    let sign_play = args.sign_play || more.max.is_some() || more.rtc;
+    let wish = Wish { app, host, account, signing, sign_play, more, ..usual };
     let sheet = Sheet::new(&setup, &wish)?;
+    let has_bounds = More { rtc: false, ..wish.more.clone() }.is_any();
+    if has_bounds && !sheet.must_sign_play {
+        show::note(
+            "to watch, this server asks for no signature: whoever leaves tw and sig out is let in all \
+             the same (account.domain.auth)",
+        );
+    }
     if args.json {
         show::line(sheet.to_json());
     } else {
@@ -81,7 +111,34 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_name(app: &str, stream: &str) -> Result<()> {
+impl More {
+    fn is_any(&self) -> bool {
+        let More { not_before, from, max, rtc } = self;
+        not_before.is_some() || from.is_some() || max.is_some() || *rtc
+    }
+}
+
+impl Args {
+    /// How to sign, if it is said.
+    fn signing(&self) -> Result<Option<Signing>> {
+        let is_more = self.more.is_any();
+        if self.more.not_before.is_some_and(|wait| wait >= self.expires) {
+            bail!("--not-before: the URLs would be over before they begin; see --expires");
+        }
+        match self.scheme {
+            Some(SchemeArg::Md5 | SchemeArg::Sha256) if is_more => {
+                bail!("--not-before, --from, --max and --rtc cannot be said with it: --scheme hmac")
+            }
+            Some(SchemeArg::Md5) => Ok(Some(Signing::Vendors(Scheme::Md5))),
+            Some(SchemeArg::Sha256) => Ok(Some(Signing::Vendors(Scheme::Sha256))),
+            Some(SchemeArg::Hmac) => Ok(Some(Signing::Strong)),
+            None => Ok(is_more.then_some(Signing::Strong)),
+        }
+    }
+}
+
+/// The app as a server reads it, if both can be names.
+fn check_name(app: &str, stream: &str) -> Result<String> {
     let in_app: Vec<&str> = app.split('/').filter(|s| !s.is_empty()).collect();
     if in_app.is_empty() {
         bail!("--app: an app has a name, such as live");
@@ -89,7 +146,14 @@ fn check_name(app: &str, stream: &str) -> Result<()> {
     if let Some((path, name)) = stream.rsplit_once('/') {
         bail!("a stream name has no slash: `thalweg sign {name} --app {path}`");
     }
-    name_of(&[&in_app[..], &[stream]].concat()).map(|_| ()).map_err(Into::into)
+    Ok(name_of(&[&in_app[..], &[stream]].concat())?.0)
+}
+
+/// How URLs are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signing {
+    Vendors(Scheme),
+    Strong,
 }
 
 /// What URLs are wanted.
@@ -100,8 +164,10 @@ pub(crate) struct Wish {
     pub(crate) expires_in: Duration,
     pub(crate) host: Option<String>,
     pub(crate) account: Option<String>,
-    pub(crate) scheme: Scheme,
+    /// Without this: as the vendor does, where that is taken.
+    pub(crate) signing: Option<Signing>,
     pub(crate) sign_play: bool,
+    pub(crate) more: More,
 }
 
 impl Wish {
@@ -112,8 +178,9 @@ impl Wish {
             expires_in,
             host: None,
             account: None,
-            scheme: Scheme::Md5,
+            signing: None,
             sign_play: false,
+            more: More::default(),
         }
     }
 }
@@ -135,6 +202,12 @@ pub(crate) struct Sheet {
     pub(crate) push_until_unix_s: u64,
     /// The same of the play URLs, if they are signed.
     play_until_unix_s: Option<u64>,
+    /// When strong signatures begin to be good, if there is one.
+    not_before_unix_s: Option<u64>,
+    /// Whether that is still to come.
+    is_early: bool,
+    /// Whether a play without a signature would be refused.
+    must_sign_play: bool,
     push_address: Address,
 }
 
@@ -156,8 +229,12 @@ impl Sheet {
     pub(crate) fn new(setup: &Setup, wish: &Wish) -> Result<Sheet> {
         let account = wish.account_of(setup)?;
         let now = show::now_unix_s();
-        let expires_unix_s = now.saturating_add(wish.expires_in.as_secs());
-        let sign = |action| Signed::new(setup, account, action, wish, expires_unix_s);
+        let times = Times {
+            not_before: now.saturating_add(wish.more.not_before.unwrap_or_default().as_secs()),
+            expires: now.saturating_add(wish.expires_in.as_secs()),
+        };
+        let expires_unix_s = times.expires;
+        let sign = |action| Signed::new(setup, account, action, wish, times);
         let (push, play) = (sign(Action::Push)?, sign(Action::Play)?);
         let over_http = |scheme, signed: &Signed, port| {
             flv_url(scheme, &Address { port, ..signed.address.clone() })
@@ -181,6 +258,9 @@ impl Sheet {
             expires_unix_s,
             push_until_unix_s: push.until_unix_s.unwrap_or(expires_unix_s),
             play_until_unix_s: play.until_unix_s,
+            not_before_unix_s: (push.is_strong || play.is_strong).then_some(times.not_before),
+            is_early: times.not_before > now,
+            must_sign_play: play.must_sign,
             push_address: push.address,
         })
     }
@@ -195,7 +275,11 @@ impl Sheet {
     }
 
     fn print(&self) {
-        let until = |unix_s| format!("       good until {}", show::moment(unix_s));
+        let from = match self.not_before_unix_s {
+            Some(unix_s) if self.is_early => format!("from {} ", show::moment(unix_s)),
+            _ => String::new(),
+        };
+        let until = |unix_s| format!("       good {from}until {}", show::moment(unix_s));
         show::line(format_args!("push   {}", self.push));
         if let Some(secure) = &self.secure {
             show::line(format_args!("       {}", secure.push));
@@ -224,6 +308,9 @@ impl Sheet {
             "play_is_signed": self.play_until_unix_s.is_some(),
             "expires_unix_s": self.expires_unix_s,
         });
+        if let Some(unix_s) = self.not_before_unix_s {
+            all["not_before_unix_s"] = unix_s.into();
+        }
         if let Some(secure) = &self.secure {
             all["secure"] = json!({
                 "push": secure.push,
@@ -253,11 +340,21 @@ impl Wish {
     }
 }
 
+/// When URLs are good.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    not_before: u64,
+    expires: u64,
+}
+
 /// An address that a server with this setup accepts.
 struct Signed {
     address: Address,
     /// When it is refused, if it is signed.
     until_unix_s: Option<u64>,
+    is_strong: bool,
+    /// Whether it would be refused without a signature.
+    must_sign: bool,
 }
 
 impl Signed {
@@ -266,7 +363,7 @@ impl Signed {
         account: &Account,
         action: Action,
         wish: &Wish,
-        expires_unix_s: u64,
+        times: Times,
     ) -> Result<Signed> {
         let own = setup.policy.host_for(account, action, &setup.config.public_host);
         let Some(host) = wish.host.as_deref().or(own) else {
@@ -274,34 +371,71 @@ impl Signed {
             bail!("no URL can mean account {bizid}: give it a {name} domain with a host");
         };
         let domain = account.signing_domain(action, host);
+        let must_sign = domain.is_some_and(|d| d.auth);
         let is_wanted = |d: &&Domain| d.auth || action == Action::Push || wish.sign_play;
         let domain = domain.filter(is_wanted);
-        let expiry = Expiry { unix_s: expires_unix_s };
-        let sign = |d: &Domain| SignedQuery::new(&d.keys.main, wish.scheme, &wish.stream, expiry);
-        let signed = Signed {
-            address: Address {
-                host: host.to_owned(),
-                port: setup.config.public_rtmp_port(),
-                app: wish.app.clone(),
-                stream: wish.stream.clone(),
-                query: domain.map(sign).map(|q| q.text).unwrap_or_default(),
-            },
-            until_unix_s: domain.map(|d| expires_unix_s.saturating_add(d.validity_s)),
+        let signing = domain.map(|d| wish.signing_for(account, d));
+        let is_strong = signing == Some(Signing::Strong);
+        let (query, until_unix_s) = match (domain, signing) {
+            (Some(d), Some(Signing::Vendors(scheme))) => {
+                let expiry = Expiry { unix_s: times.expires };
+                let signed = SignedQuery::new(&d.keys.main, scheme, &wish.stream, expiry);
+                (signed.text, Some(times.expires.saturating_add(d.validity_s)))
+            }
+            (Some(d), Some(Signing::Strong)) => {
+                (wish.strong(account, d, times)?.text, Some(times.expires))
+            }
+            _ => (String::new(), None),
         };
-        signed.check(setup, action)?;
+        let (host, port) = (host.to_owned(), setup.config.public_rtmp_port());
+        let (app, stream) = (wish.app.clone(), wish.stream.clone());
+        let address = Address { host, port, app, stream, query };
+        let signed = Signed { address, until_unix_s, is_strong, must_sign };
+        signed.check(setup, action, times)?;
         Ok(signed)
     }
 
-    fn check(&self, setup: &Setup, action: Action) -> Result<()> {
+    /// Whether the server lets it in, once it is good.
+    fn check(&self, setup: &Setup, action: Action, times: Times) -> Result<()> {
         let Address { host, app, stream, query, .. } = &self.address;
-        let query = Query::new(query);
-        let request = Request { action, host, app, stream, query };
-        match decide(&setup.policy, &request, show::now_unix_s()) {
+        let (query, peer) = (Query::new(query), None);
+        let request = Request { action, host, app, stream, query, peer };
+        match decide(&setup.policy, &request, times.not_before) {
             Ok(_) => Ok(()),
             Err(reason) => {
                 bail!("a {} of {app}/{stream} would be refused: {reason}", action.name())
             }
         }
+    }
+}
+
+impl Wish {
+    /// As is wished, or as the vendor does; not where that would be refused.
+    fn signing_for(&self, account: &Account, domain: &Domain) -> Signing {
+        let is_revoked = account.revoked.before(&self.app, &self.stream).is_some();
+        let usual = match domain.schemes {
+            Schemes::Any if !is_revoked => Signing::Vendors(Scheme::Md5),
+            Schemes::Any | Schemes::Strong => Signing::Strong,
+        };
+        self.signing.unwrap_or(usual)
+    }
+
+    fn strong(&self, account: &Account, domain: &Domain, times: Times) -> Result<SignedQuery> {
+        let purpose = match domain.action {
+            Action::Push => Purpose::Push,
+            Action::Play if self.more.rtc => Purpose::Udp,
+            Action::Play => Purpose::Play,
+        };
+        let token = Token {
+            purpose,
+            expires_unix_s: times.expires,
+            not_before_unix_s: Some(times.not_before),
+            from: self.more.from,
+            sessions_max: self.more.max.filter(|_| purpose != Purpose::Push),
+        };
+        let (app, stream) = (self.app.as_str(), self.stream.as_str());
+        let subject = Subject { account: &account.bizid, app, stream };
+        Ok(SignedQuery::strong(&domain.keys.main, subject, &token)?)
     }
 }
 
@@ -326,4 +460,9 @@ fn flv_url(scheme: &str, address: &Address) -> String {
     let port = if *port == usual { String::new() } else { format!(":{port}") };
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     format!("{scheme}://{host}{port}/{app}/{stream}.flv{query}")
+}
+
+/// As many as a token can say.
+fn sessions() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=10_000)
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
-use thalweg_wire::rtmp::address::host_of;
+use thalweg_wire::rtmp::address::{host_of, name_of};
 
 /// A whole number of a range.
 pub(super) fn within<'de, D, T, const LEAST: u64, const MOST: u64>(d: D) -> Result<T, D::Error>
@@ -88,6 +88,25 @@ pub(super) fn host<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> 
 
 pub(super) fn some_host<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
     host(d).map(Some)
+}
+
+/// A UNIX time in seconds, which milliseconds are too many for.
+pub(super) fn moment<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+    within::<_, _, 0, 9_999_999_999>(d)
+}
+
+pub(super) fn some_moment<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    moment(d).map(Some)
+}
+
+/// An app and the name of a stream: `live/room`.
+pub(super) fn stream<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    let text = String::deserialize(d)?;
+    let segments: Vec<&str> = text.split('/').collect();
+    match name_of(&segments) {
+        Ok((app, stream)) => Ok(format!("{app}/{stream}")),
+        Err(_) => Err(D::Error::custom(format_args!("{text:?} should be app/stream: live/room"))),
+    }
 }
 
 /// An account's number, with quotes or without.

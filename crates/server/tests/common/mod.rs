@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use thalweg_access::{
-    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Scheme, SignedQuery,
+    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Purpose, Revoked, Scheme,
+    Schemes, SignedQuery, Subject, Token,
 };
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
@@ -166,10 +167,28 @@ pub fn policy(play_auth: bool) -> Policy {
         keys: Keys::new(Key::new(key)),
         auth,
         validity_s: 0,
+        schemes: Schemes::Any,
     };
     let domains =
         vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
-    Policy::new(vec![Account { bizid: Arc::from("1"), domains }]).unwrap()
+    Policy::new(vec![Account { bizid: Arc::from("1"), domains, revoked: Revoked::default() }])
+        .unwrap()
+}
+
+/// Signs a stream of `live` with the strong signature, for an hour. The token may be changed.
+pub fn strong(
+    key: &str,
+    stream: &str,
+    purpose: Purpose,
+    change: impl FnOnce(&mut Token),
+) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let (from, sessions_max) = (None, None);
+    let (expires_unix_s, not_before_unix_s) = (now + 3600, Some(now));
+    let mut token = Token { purpose, expires_unix_s, not_before_unix_s, from, sessions_max };
+    change(&mut token);
+    let subject = Subject { account: "1", app: "live", stream };
+    SignedQuery::strong(&Key::new(key), subject, &token).unwrap().text
 }
 
 /// Signs a stream until so many seconds from now.

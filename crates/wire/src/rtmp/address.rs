@@ -5,6 +5,7 @@
 //! the name may be empty because it stands in the app. So the pieces are put together again and cut
 //! once: the last segment is the stream, what is before it the app.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::PORT;
@@ -60,8 +61,6 @@ impl Address {
         if let Some(stream) = segments.last_mut() {
             *stream = strip_type(stream);
         }
-        // Most clients send the same query in app and tcUrl.
-        let tc_query = if tc_query == app_query { "" } else { tc_query };
         let (app, stream) = name_of(&segments)?;
         let query = join_queries([name_query, app_query, tc_query]);
         Ok(Address { host: host.to_owned(), port, app, stream, query })
@@ -192,13 +191,16 @@ fn split_query(text: &str) -> (&str, &str) {
     text.split_once('?').unwrap_or((text, ""))
 }
 
+/// Parameters of all queries. Clients write the same query into two places or three: what a nearer
+/// one has said is not said again.
 fn join_queries(queries: [&str; 3]) -> String {
-    let parts: Vec<String> = queries
-        .iter()
-        .flat_map(|q| q.split(['?', '&']))
-        .filter(|p| !p.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let (mut parts, mut nearer) = (Vec::new(), HashSet::new());
+    for query in queries {
+        let own = query.split(['?', '&']).filter(|p| !p.is_empty() && !nearer.contains(p));
+        let own: Vec<&str> = own.collect();
+        nearer.extend(own.iter().copied());
+        parts.extend(own);
+    }
     parts.join("&")
 }
 
