@@ -19,7 +19,7 @@ pub struct Head {
     /// Bytes of the head, the empty line included.
     pub bytes: usize,
     /// What a request for a WebSocket brings, if it is one.
-    pub upgrade: Option<Upgrade>,
+    pub upgrade: Option<Box<Upgrade>>,
 }
 
 /// A request for a WebSocket (RFC 6455, section 4.2.1).
@@ -72,7 +72,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     })
 }
 
-fn upgrade(headers: &[Header<'_>]) -> Option<Upgrade> {
+fn upgrade(headers: &[Header<'_>]) -> Option<Box<Upgrade>> {
     let all = |name: &'static str| {
         let of_name = headers.iter().filter(move |h| h.name.eq_ignore_ascii_case(name));
         of_name
@@ -81,12 +81,13 @@ fn upgrade(headers: &[Header<'_>]) -> Option<Upgrade> {
     };
     let is_asked = all("upgrade").any(|v| v.eq_ignore_ascii_case("websocket"))
         && all("connection").any(|v| v.eq_ignore_ascii_case("upgrade"));
-    is_asked.then(|| Upgrade {
+    let asked = || Upgrade {
         key: all("sec-websocket-key").next().unwrap_or_default(),
         version: all("sec-websocket-version").next().unwrap_or_default(),
         protocols: all("sec-websocket-protocol").collect(),
         is_page: all("origin").next().is_some(),
-    })
+    };
+    is_asked.then(|| Box::new(asked()))
 }
 
 /// Undoes percent-encoding. `None` when it is broken or does not make UTF-8.

@@ -38,14 +38,14 @@ pub(crate) struct Request {
     pub(crate) peer: SocketAddr,
     pub(crate) place: Place,
     pub(crate) head: Head,
-    pub(crate) upgrade: Upgrade,
+    pub(crate) upgrade: Box<Upgrade>,
     /// What came after the head.
     pub(crate) early: Bytes,
 }
 
 /// Serves one request for a WebSocket on a bare socket.
 pub(crate) async fn serve(ctx: Arc<Context>, request: Request) {
-    let Upgrade { key, version, protocols, .. } = &request.upgrade;
+    let Upgrade { key, version, protocols, .. } = &*request.upgrade;
     if version != "13" || key.is_empty() || request.head.method != "GET" {
         return answer(&*request.socket, &Answer::upgrade_required()).await;
     }

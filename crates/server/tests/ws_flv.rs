@@ -42,7 +42,7 @@ async fn open(
 
 async fn next(socket: &mut Socket) -> Message {
     let next = tokio::time::timeout(Duration::from_secs(10), socket.next());
-    next.await.expect("a message within ten seconds").unwrap().unwrap()
+    next.await.unwrap().unwrap().unwrap()
 }
 
 /// The code and the words that a socket is closed with.

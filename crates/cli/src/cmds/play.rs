@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match watched.map_err(anyhow::Error::downcast::<Error>) {
         Ok(()) => {}
         Err(Ok(over @ (Error::Ended(_) | Error::Closed | Error::WebSocketClosed { .. }))) => {
-            show::note(over)
+            show::note(over);
         }
         Err(Ok(error)) => return Err(error.into()),
         Err(Err(error)) => return Err(error),

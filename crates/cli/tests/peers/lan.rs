@@ -26,7 +26,7 @@ impl Room {
         let mut lines = BufReader::new(demo.0.stdout.take().unwrap()).lines();
         let mut said = String::new();
         while !said.contains("SHA-256") {
-            said += &lines.next().expect("it ended early").unwrap();
+            said += &lines.next().unwrap().unwrap();
             said.push('\n');
         }
         std::thread::spawn(move || lines.for_each(drop));
