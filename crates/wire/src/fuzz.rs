@@ -18,7 +18,7 @@ use crate::rtmp::command::{Command, Status, code};
 use crate::rtmp::handshake::{self, Style};
 use crate::rtmp::message::{self, Control};
 use crate::rtmp::{Limits, chunk, client, server};
-use crate::{flv, media::Frame};
+use crate::{flv, media::Frame, websocket};
 
 /// What can be read can be written, and reads the same again.
 pub fn amf0(data: &[u8]) {
@@ -43,6 +43,30 @@ pub fn flv(data: &[u8]) {
     assert!(ok);
     let payloads = |frames: &[Frame]| frames.iter().map(|f| f.payload.clone()).collect::<Vec<_>>();
     assert_eq!(payloads(&whole.0), payloads(&frames));
+}
+
+/// A client's frames mean the same however they are cut, and never become more than they were.
+pub fn websocket(data: &[u8]) {
+    let read = |step: usize| {
+        let (mut reader, mut media, mut rest) = (websocket::Reader::default(), Vec::new(), vec![]);
+        for part in data.chunks(step.max(1)) {
+            let mut part = part.to_vec();
+            let mut input = part.as_mut_slice();
+            loop {
+                match reader.next(&mut input) {
+                    Ok(Some(websocket::Piece::Data(bytes))) => media.extend_from_slice(bytes),
+                    Ok(Some(other)) => rest.push((media.len(), format!("{other:?}"))),
+                    Ok(None) => break,
+                    Err(flaw) => return (media, rest, Some(flaw)),
+                }
+            }
+        }
+        (media, rest, None)
+    };
+    let whole = read(usize::MAX);
+    assert!(whole.0.len() <= data.len());
+    assert_eq!(whole, read(step(data)));
+    assert_eq!(whole, read(1));
 }
 
 /// Neither side's handshake fails after its first byte, nor depends on cuts.

@@ -8,6 +8,7 @@ fn replay_the_corpus() {
     for (target, body) in [
         ("amf0", fuzz::amf0 as fn(&[u8])),
         ("flv", fuzz::flv),
+        ("websocket", fuzz::websocket),
         ("handshake", fuzz::handshake),
         ("chunk", fuzz::chunk),
         ("message", fuzz::message),

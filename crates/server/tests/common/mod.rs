@@ -106,12 +106,32 @@ impl TestServer {
             .collect()
     }
 
+    /// Every way to publish, not yet signed.
+    pub fn push_doors(&self, stream: &str) -> Vec<(&'static str, String)> {
+        let can_push = |(scheme, _): &(&str, String)| !scheme.starts_with("http");
+        self.play_urls(stream).into_iter().filter(can_push).collect()
+    }
+
     /// Every way to publish.
     pub fn push_urls(&self, stream: &str) -> Vec<(&'static str, String)> {
         let signature = signature(PUSH_KEY, stream, 3600);
-        let can_push = |(scheme, _): &(&str, String)| !scheme.starts_with("http");
-        let urls = self.play_urls(stream).into_iter().filter(can_push);
+        let urls = self.push_doors(stream).into_iter();
         urls.map(|(scheme, url)| (scheme, format!("{url}?{signature}"))).collect()
+    }
+
+    /// Waits until nobody publishes a stream.
+    pub async fn until_vacant(&self, name: &str) {
+        let is_vacant = || {
+            let all = self.hub.snapshot(std::time::Instant::now()).streams;
+            all.iter().all(|s| &*s.key.name != name || s.publisher.is_none())
+        };
+        for _ in 0..500 {
+            if is_vacant() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("five seconds, and {name} is still published");
     }
 
     pub async fn publish(&self, stream: &str) -> Publisher {
@@ -161,6 +181,10 @@ impl Drop for Folder {
 }
 
 pub fn policy(play_auth: bool) -> Policy {
+    policy_with(play_auth, Revoked::default())
+}
+
+pub fn policy_with(play_auth: bool, revoked: Revoked) -> Policy {
     let domain = |action, key: &str, auth| Domain {
         action,
         host: None,
@@ -171,8 +195,7 @@ pub fn policy(play_auth: bool) -> Policy {
     };
     let domains =
         vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
-    Policy::new(vec![Account { bizid: Arc::from("1"), domains, revoked: Revoked::default() }])
-        .unwrap()
+    Policy::new(vec![Account { bizid: Arc::from("1"), domains, revoked }]).unwrap()
 }
 
 /// Signs a stream of `live` with the strong signature, for an hour. The token may be changed.
