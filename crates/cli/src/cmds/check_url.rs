@@ -72,20 +72,23 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
 
 /// The stream a URL names, and what such URLs are usually for.
 fn parse(url: &str) -> Result<(Address, Action)> {
-    if strip_scheme(url, "rtmp://").is_some() {
-        let address = Address::from_url(url).with_context(|| no_query(url))?;
-        let token = Token::of(Query::new(&address.query));
-        return Ok((address, token.map_or(Action::Push, |t| t.purpose.action())));
-    }
-    let Some(rest) = strip_scheme(url, "http://").or(strip_scheme(url, "https://")) else {
-        bail!("the URL should begin with rtmp://, http:// or https://");
-    };
+    let after = |schemes: [&str; 2]| schemes.iter().find_map(|s| strip_scheme(url, s));
+    let (rtmp, http, ws) = (["rtmp://", "rtmps://"], ["http://", "https://"], ["ws://", "wss://"]);
     // The same parts in the same places, but for the suffix.
-    let address = Address::from_url(&format!("rtmp://{rest}")).with_context(|| no_query(url))?;
-    let Some(stream) = address.stream.strip_suffix(".flv").map(str::to_owned) else {
-        bail!("an HTTP URL should end in .flv before the question mark");
+    let Some(rest) = after(rtmp).or(after(http)).or(after(ws)) else {
+        bail!("the URL should begin with rtmp://, http:// or ws://, or these with an s: rtmps://");
     };
-    Ok((Address { stream, ..address }, Action::Play))
+    let address = Address::from_url(&format!("rtmp://{rest}")).with_context(|| no_query(url))?;
+    let of_token = Token::of(Query::new(&address.query)).map(|t| t.purpose.action());
+    if after(rtmp).is_some() {
+        return Ok((address, of_token.unwrap_or(Action::Push)));
+    }
+    let Some(stream) = address.stream.strip_suffix(".flv").map(str::to_owned) else {
+        bail!("an HTTP or WebSocket URL should end in .flv before the question mark");
+    };
+    // Over HTTP there is only play; a WebSocket can be either.
+    let action = if after(ws).is_some() { of_token } else { None };
+    Ok((Address { stream, ..address }, action.unwrap_or(Action::Play)))
 }
 
 /// A URL without what may be secret in it.
@@ -102,6 +105,11 @@ mod tests {
         let (a, action) = parse("http://h:8080/a/b/room.flv?txTime=1").unwrap();
         assert_eq!((a.app.as_str(), a.stream.as_str(), action), ("a/b", "room", Action::Play));
         assert_eq!(parse("rtmp://h/live/room").unwrap().1, Action::Push);
+        let secure = parse("wss://h:8443/live/room.flv").unwrap();
+        assert_eq!((secure.0.stream.as_str(), secure.1), ("room", Action::Play));
+        assert_eq!(parse("rtmps://h:1935/live/room").unwrap().1, Action::Push);
+        let pushed = "ws://h/live/room.flv?tw=1.01234567.push.1800000000";
+        assert_eq!(parse(pushed).unwrap().1, Action::Push);
         let signed = "rtmp://h/live/room?tw=1.01234567.udp.1800000000";
         assert_eq!(parse(signed).unwrap().1, Action::Play);
         for (url, words) in [

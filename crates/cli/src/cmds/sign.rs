@@ -194,6 +194,8 @@ pub(crate) struct Sheet {
     pub(crate) play_rtmp: String,
     pub(crate) play_flv: String,
     pub(crate) play_ws: String,
+    /// For pages.
+    push_ws: String,
     /// The same with TLS, where the server has a certificate.
     pub(crate) secure: Option<SecureSheet>,
     /// `txTime` of the signatures.
@@ -254,6 +256,7 @@ impl Sheet {
             play_rtmp: url(&play.address),
             play_flv: over_http("http", &play, port),
             play_ws: over_http("ws", &play, port),
+            push_ws: over_http("ws", &push, port),
             secure,
             expires_unix_s,
             push_until_unix_s: push.until_unix_s.unwrap_or(expires_unix_s),
@@ -281,8 +284,10 @@ impl Sheet {
         };
         let until = |unix_s| format!("       good {from}until {}", show::moment(unix_s));
         show::line(format_args!("push   {}", self.push));
+        show::line(format_args!("       {}", self.push_ws));
         if let Some(secure) = &self.secure {
             show::line(format_args!("       {}", secure.push));
+            show::line(format_args!("       {}", secure.push_ws));
         }
         show::line(until(self.push_until_unix_s));
         show::line(format_args!("OBS    Server      {}", self.obs_server));
@@ -303,6 +308,7 @@ impl Sheet {
     fn to_json(&self) -> serde_json::Value {
         let mut all = json!({
             "push": self.push,
+            "push_ws": self.push_ws,
             "obs": { "server": self.obs_server, "stream_key": self.obs_key },
             "play": { "rtmp": self.play_rtmp, "http_flv": self.play_flv, "ws_flv": self.play_ws },
             "play_is_signed": self.play_until_unix_s.is_some(),
