@@ -157,7 +157,10 @@ impl Check<'_> {
         let is_rtc = action == Action::Play && has_bizid;
         let mut signed = self.vendors_by(signature, action);
         if is_rtc && !self.compulsory {
-            signed = signed.or_else(|_| self.vendors_by(signature, Action::Push));
+            signed = match signed {
+                Err(Reason::AuthBad) => self.vendors_by(signature, Action::Push),
+                signed => signed,
+            };
         }
         signed
             .map(|()| Shown { class: if is_rtc { Class::Rtc } else { Class::Live }, session: None })

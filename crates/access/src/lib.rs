@@ -38,4 +38,4 @@ pub use policy::{Account, Action, Domain, Policy, PolicyError, Revoked, Schemes}
 pub use query::Query;
 pub use reason::Reason;
 pub use sign::{Expiry, Scheme, Signature, SignedQuery, TimeFormat};
-pub use strong::{BadToken, Purpose, Subject, Token};
+pub use strong::{BadToken, Purpose, SESSIONS_MAX, Subject, Token};

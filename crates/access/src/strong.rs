@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -198,7 +199,13 @@ impl<'a> StrongSignature<'a> {
 
     fn parse(tw: &'a str, sig: &'a str) -> Result<Self, BadToken> {
         let (kid, token) = Token::parse(tw)?;
-        let digest = unbase64url(sig).ok_or(BadToken::Signature)?;
+        let mut digest = [0; DIGEST_BYTES];
+        if sig.len() != SIG_CHARS {
+            return Err(BadToken::Signature);
+        }
+        // There is one text of a digest: the bits that the last digit has too many must be zero.
+        let decoded = BASE64URL_NOPAD.decode_mut(sig.as_bytes(), &mut digest);
+        decoded.map_err(|_| BadToken::Signature)?;
         Ok(StrongSignature { token, kid, tw, sig, digest })
     }
 
@@ -233,7 +240,7 @@ impl Key {
 
     /// The `sig` of a `tw` for a stream.
     pub fn sign_strong(&self, subject: Subject<'_>, tw: &str) -> String {
-        base64url(&mac(self, subject, tw))
+        BASE64URL_NOPAD.encode(&mac(self, subject, tw))
     }
 }
 
@@ -270,40 +277,6 @@ fn sessions(text: &str) -> Result<u32, BadToken> {
     n.filter(|n| (1..=SESSIONS_MAX).contains(n)).ok_or(BadToken::Sessions)
 }
 
-/// Six bits a digit; the last digit has four, and two that are zero.
-fn base64url(digest: &[u8; DIGEST_BYTES]) -> String {
-    let mut text = String::with_capacity(SIG_CHARS);
-    for three in digest.chunks(3) {
-        let bits = three.iter().fold(0, |bits, b| bits << 8 | u32::from(*b));
-        let bits = bits << (8 * (3 - three.len()));
-        for i in 0..=three.len() {
-            let six = bits >> (18 - 6 * i) & 63;
-            text.push(char::from(BASE64URL[six as usize]));
-        }
-    }
-    text
-}
-
-/// The digest, if this is the one text that [`base64url`] makes of it.
-fn unbase64url(text: &str) -> Option<[u8; DIGEST_BYTES]> {
-    if text.len() != SIG_CHARS {
-        return None;
-    }
-    let mut digest = [0; DIGEST_BYTES];
-    let (mut bits, mut count, mut at) = (0u32, 0, 0);
-    for digit in text.bytes() {
-        let six = BASE64URL.iter().position(|b| *b == digit)?;
-        bits = bits << 6 | u32::try_from(six).ok()?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            digest[at] = u8::try_from(bits >> count & 0xff).ok()?;
-            at += 1;
-        }
-    }
-    (bits & ((1 << count) - 1) == 0).then_some(digest)
-}
-
 impl fmt::Display for BadToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self {
@@ -335,8 +308,7 @@ const KEY_ID_PREFIX: &str = "tw1 kid\n";
 const KEY_ID_CHARS: usize = 8;
 /// To the year 2286.
 const TIME_DIGITS_MAX: usize = 10;
-/// More than one server has connections by default.
-const SESSIONS_MAX: u32 = 10_000;
+/// As many as a server has connections by default.
+pub const SESSIONS_MAX: u32 = 10_000;
 const DIGEST_BYTES: usize = 32;
 const SIG_CHARS: usize = 43;
-const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

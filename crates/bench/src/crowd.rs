@@ -127,6 +127,8 @@ impl Socket {
         let tcp = TcpStream::connect_timeout(&seat.to, CONNECT_MAX);
         let mut tcp = tcp.map_err(|e| format!("cannot connect: {e}"))?;
         let Some((config, name)) = &seat.tls else { return Ok(Socket::Plain(tcp)) };
+        // A server that says nothing must not keep the others waiting.
+        tcp.set_read_timeout(Some(CONNECT_MAX)).map_err(|e| e.to_string())?;
         let connection = ClientConnection::new(Arc::clone(config), name.clone());
         let mut connection = connection.map_err(|e| e.to_string())?;
         while connection.is_handshaking() {

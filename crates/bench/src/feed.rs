@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use thalweg_client::{Error, Publisher};
+use thalweg_client::{Error, Publisher, Trust};
 
 use crate::media::{Media, Source};
 
@@ -28,16 +28,18 @@ impl Feed {
     pub(crate) fn start(
         urls: Vec<String>,
         media: &Media,
+        trust: &Trust,
         each: Option<Duration>,
     ) -> std::io::Result<Feed> {
         let shared = Arc::new(Shared::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (inside, media) = (Arc::clone(&shared), media.clone());
+        let (inside, media, trust) = (Arc::clone(&shared), media.clone(), trust.clone());
         let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(move || {
             runtime.block_on(async {
                 for url in urls {
-                    let (shared, media) = (Arc::clone(&inside), media.clone());
-                    tokio::spawn(async move { feed(&url, &media, each, &shared).await });
+                    let (shared, media, trust) =
+                        (Arc::clone(&inside), media.clone(), trust.clone());
+                    tokio::spawn(async move { feed(&url, &media, &trust, each, &shared).await });
                 }
                 while !inside.over.load(Ordering::Relaxed) {
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -67,9 +69,9 @@ impl Drop for Feed {
     }
 }
 
-async fn feed(url: &str, media: &Media, each: Option<Duration>, shared: &Shared) {
+async fn feed(url: &str, media: &Media, trust: &Trust, each: Option<Duration>, shared: &Shared) {
     loop {
-        if publish(url, media, each, &shared.live).await.is_err() {
+        if publish(url, media, trust, each, &shared.live).await.is_err() {
             shared.failures.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -80,10 +82,11 @@ async fn feed(url: &str, media: &Media, each: Option<Duration>, shared: &Shared)
 async fn publish(
     url: &str,
     media: &Media,
+    trust: &Trust,
     duration: Option<Duration>,
     live: &AtomicUsize,
 ) -> Result<(), Error> {
-    let mut publisher = Publisher::connect(url).await?;
+    let mut publisher = Publisher::connect_with(url, trust).await?;
     live.fetch_add(1, Ordering::Relaxed);
     let began = Instant::now();
     let mut source = Source::new(media);

@@ -26,6 +26,8 @@ pub enum Media {
 #[derive(Debug)]
 pub struct Recording {
     frames: Vec<Frame>,
+    /// Time of its beginning.
+    zero: Dts,
     /// From its beginning to its beginning again, ms.
     span_ms: Dts,
     bytes: u64,
@@ -92,14 +94,15 @@ impl Recording {
             return Err(Error::NoPictures);
         }
         let media = || times(Frame::is_media);
-        let length = media().max().unwrap_or(0) - media().min().unwrap_or(0);
+        let zero = media().min().unwrap_or(0);
+        let length = media().max().unwrap_or(0) - zero;
         if length < LENGTH_MIN_MS {
             return Err(Error::TooShort);
         }
         // The last frame lasts as long as a picture does.
         let span_ms = length + length / (pictures - 1).max(1);
         let bytes = frames.iter().map(|f| f.payload.len() as u64).sum();
-        Ok(Recording { frames, span_ms, bytes })
+        Ok(Recording { frames, zero, span_ms, bytes })
     }
 }
 
@@ -144,7 +147,7 @@ impl Source {
             }
             Frames::Recording { recording, next, lap, began } => {
                 let frame = recording.frame(next, lap);
-                let due = Duration::from_millis(frame.dts.max(0).unsigned_abs());
+                let due = Duration::from_millis(frame.dts.unsigned_abs());
                 (frame, due.saturating_sub(began.elapsed()))
             }
         }
@@ -173,7 +176,8 @@ impl Recording {
             let frame = &self.frames[*next];
             *next += 1;
             if *lap == 0 || frame.is_media() {
-                return Frame { dts: frame.dts + *lap * self.span_ms, ..frame.clone() };
+                let dts = (frame.dts - self.zero).max(0) + *lap * self.span_ms;
+                return Frame { dts, ..frame.clone() };
             }
         }
     }
@@ -199,7 +203,8 @@ mod tests {
     #[test]
     fn a_recording_goes_on_from_its_beginning() {
         let header = Frame::new(Kind::Video, 0, Bytes::from_static(b"\x17\0\0\0\0\x01"));
-        let frames = [vec![header], (0..=25).map(|i| picture(i * 40)).collect()].concat();
+        let frames =
+            [vec![header], (0..=25).map(|i| picture(3_600_000 + i * 40)).collect()].concat();
         let recording = Arc::new(Recording::of(frames).unwrap());
         let mut source = Source::new(&Media::Recording(recording));
         let times: Vec<_> = (0..53).map(|_| source.next_frame().0.dts).collect();

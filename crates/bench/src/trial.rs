@@ -134,7 +134,7 @@ pub fn run(
     let storm = match (&target.push, profile.publish_storm) {
         (Some(push), n @ 1..) => {
             let urls = (0..n).map(|i| url_of(push, &format!("storm{i}"))).collect();
-            Some(Feed::start(urls, media, Some(STORM_EACH))?)
+            Some(Feed::start(urls, media, &target.trust, Some(STORM_EACH))?)
         }
         _ => None,
     };
@@ -180,7 +180,7 @@ fn start_feed(
 ) -> Result<Option<Feed>, Error> {
     let Some(push) = &target.push else { return Ok(None) };
     let urls = (0..streams).map(|n| url_of(push, &n.to_string())).collect();
-    let feed = Feed::start(urls, media, None)?;
+    let feed = Feed::start(urls, media, &target.trust, None)?;
     let began = Instant::now();
     while feed.live() < streams {
         if feed.failures() > 0 || began.elapsed() > PUBLISH_MAX {
@@ -211,7 +211,7 @@ fn plan(
         Protocol::HttpsFlv => target.https_flv.as_ref(),
     };
     let tls = match protocol.is_secure() {
-        true => Some(target.trust.config().map(Arc::new).map_err(|e| Error::Url(e.to_string()))?),
+        true => Some(target.trust.config().map_err(|e| Error::Url(e.to_string()))?),
         false => None,
     };
     let missing = || Error::Url(format!("no {} URL of {}", protocol.name(), target.name));

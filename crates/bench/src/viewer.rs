@@ -39,6 +39,7 @@ enum Wire {
 struct Frames {
     header: Vec<u8>,
     left: u64,
+    is_data: bool,
 }
 
 impl Frames {
@@ -56,6 +57,7 @@ impl Frames {
                 };
                 if self.header.len() == 2 + long {
                     let len = if long == 0 { &self.header[1..] } else { &self.header[2..] };
+                    self.is_data = self.header[0] & 0x0f <= BINARY;
                     self.left = len.iter().fold(0, |n, b| n << 8 | u64::from(*b));
                     self.header.clear();
                 }
@@ -63,7 +65,9 @@ impl Frames {
             }
             let n = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
             let (payload, rest) = bytes.split_at(n);
-            payloads.push(payload);
+            if self.is_data {
+                payloads.push(payload);
+            }
             self.left -= n as u64;
             bytes = rest;
         }
@@ -249,6 +253,8 @@ fn feed(frames: &mut Frames, demuxer: &mut Demuxer, bytes: &[u8]) -> Result<(), 
     payloads.try_for_each(|p| demuxer.handle_bytes(p)).map_err(|e| e.to_string())
 }
 
+/// Opcode of a binary message; the one below is text, and 0 goes on with either.
+const BINARY: u8 = 2;
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const TAG_BYTES_MAX: usize = 16 << 20;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::show;
 
@@ -23,13 +23,21 @@ pub(crate) async fn told_to_stop() {
     });
 }
 
-/// Calls `reload` each time the program is told to read its files again. Without an end.
-pub(crate) async fn when_told_to_reload(mut reload: impl FnMut()) {
-    let Ok(mut told) = signal(SignalKind::hangup()) else {
-        return std::future::pending().await;
-    };
-    while told.recv().await.is_some() {
-        reload();
+/// Says when the program is told to read its files again. From when this is made, that no longer ends
+/// the program.
+pub(crate) struct Hangups(io::Result<Signal>);
+
+impl Hangups {
+    pub(crate) fn new() -> Hangups {
+        Hangups(signal(SignalKind::hangup()))
+    }
+
+    /// Calls `reload` each time. Without an end.
+    pub(crate) async fn each(self, mut reload: impl FnMut()) {
+        let Ok(mut told) = self.0 else { return std::future::pending().await };
+        while told.recv().await.is_some() {
+            reload();
+        }
     }
 }
 

@@ -571,7 +571,7 @@ fn an_operator_sends_a_publisher_away_for_a_time() {
     let post = |path: &str, kind: &str, body: &str| {
         let length = body.len();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         );
         let mut stream =

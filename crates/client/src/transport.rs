@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     more: Vec<CertificateDer<'static>>,
+    /// Made once: the system's authorities are in files.
+    config: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 impl Trust {
@@ -34,6 +36,7 @@ impl Trust {
     /// # Errors
     /// When there is none in it; in words.
     pub fn and(mut self, pem: &[u8]) -> Result<Trust, String> {
+        self.config = Arc::default();
         let before = self.more.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             self.more.push(certificate.map_err(|e| format!("this is no PEM file: {e}"))?);
@@ -49,7 +52,10 @@ impl Trust {
     ///
     /// # Errors
     /// When the library has nothing to speak TLS with.
-    pub fn config(&self) -> Result<ClientConfig, tokio_rustls::rustls::Error> {
+    pub fn config(&self) -> Result<Arc<ClientConfig>, tokio_rustls::rustls::Error> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
         let mut roots = RootCertStore::empty();
         // A system without any authority still trusts those it is told to.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -57,7 +63,8 @@ impl Trust {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions()?;
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+        Ok(Arc::clone(self.config.get_or_init(|| config)))
     }
 }
 
@@ -82,7 +89,7 @@ pub(crate) async fn connect(
     let failed = |error: io::Error| Error::Tls { to: to.clone(), error };
     let name = ServerName::try_from(host.to_owned()).map_err(|e| failed(io::Error::other(e)))?;
     let config = trust.config().map_err(|e| failed(io::Error::other(e)))?;
-    let greeted = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+    let greeted = TlsConnector::from(config).connect(name, tcp);
     match tokio::time::timeout(CONNECT_MAX, greeted).await {
         Ok(Ok(tls)) => Ok(Transport::Tls(Box::new(tls))),
         Ok(Err(error)) => Err(failed(error)),

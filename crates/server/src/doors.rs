@@ -10,19 +10,22 @@ use tokio::net::TcpStream;
 use crate::context::Context;
 use crate::gate::Place;
 use crate::socket::Socket;
-use crate::tls::{self, Speaks};
+use crate::tls::{self, First, Speaks, TlsSocket};
 
 /// RTMP, or RTMPS: the first byte tells.
 pub(crate) async fn rtmp(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr, place: Place) {
-    let socket = match ctx.tls.config(Speaks::Rtmp) {
-        Some(config) if tls::is_next(&tcp).await => {
+    let socket: Arc<dyn Socket> = match ctx.tls.config(Speaks::Rtmp) {
+        None => Arc::new(tcp),
+        Some(config) => match first(&ctx, &tcp).await {
+            First::Gone => return,
+            // Whoever says nothing yet is told by the session that it is late.
+            First::Plain | First::Nothing => Arc::new(tcp),
             // Apart, so that a viewer's future is not as large as a handshake's.
-            match Box::pin(secure(&ctx, tcp, peer, config)).await {
-                Some(socket) => socket,
+            First::Tls => match Box::pin(secure(&ctx, tcp, peer, config)).await {
+                Some(socket) => Arc::new(socket),
                 None => return,
-            }
-        }
-        _ => Arc::new(tcp) as Arc<dyn Socket>,
+            },
+        },
     };
     crate::rtmp::serve(ctx, socket, peer, place).await;
 }
@@ -46,23 +49,46 @@ pub(crate) async fn https(
     place: Place,
     router: Router,
 ) {
-    let Some(config) = ctx.tls.config(Speaks::Media) else { return };
-    if !tls::is_next(&tcp).await {
-        return crate::http::serve_insecure(&tcp, peer).await;
-    }
-    if let Some(socket) = Box::pin(secure(&ctx, tcp, peer, config)).await {
-        crate::http::serve(ctx, socket, peer, place, router).await;
+    let Some(config) = ctx.tls.config(Speaks::Media) else {
+        tracing::warn!(%peer, "no certificate any more: nothing is served over HTTPS");
+        return;
+    };
+    match first(&ctx, &tcp).await {
+        First::Gone | First::Nothing => {}
+        First::Plain => crate::http::serve_insecure(&tcp, peer).await,
+        First::Tls => {
+            if let Some(socket) = Box::pin(secure(&ctx, tcp, peer, config)).await {
+                crate::http::serve(ctx, Arc::new(socket), peer, place, router).await;
+            }
+        }
     }
 }
 
 /// The operator's HTTP, or HTTPS: the first byte tells.
 pub(crate) async fn operator(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr, router: Router) {
-    let socket = match ctx.tls.config(Speaks::Api) {
-        Some(config) if tls::is_next(&tcp).await => secure(&ctx, tcp, peer, config).await,
-        _ => Some(Arc::new(tcp) as Arc<dyn Socket>),
-    };
-    if let Some(socket) = socket {
-        crate::http::serve_operator(ctx, socket, router).await;
+    let config = ctx.tls.config(Speaks::Api);
+    match (first(&ctx, &tcp).await, config) {
+        (First::Gone | First::Nothing, _) => {}
+        (First::Tls, Some(config)) => match secure(&ctx, tcp, peer, config).await {
+            Some(socket) if socket.is_http2() => {
+                crate::http::serve_operator_http2(ctx, Arc::new(socket), router).await;
+            }
+            Some(socket) => crate::http::serve_operator(ctx, Arc::new(socket), router).await,
+            None => {}
+        },
+        (First::Plain | First::Tls, _) => {
+            crate::http::serve_operator(ctx, Arc::new(tcp), router).await;
+        }
+    }
+}
+
+/// Looks at the first byte, as long as the server does not stop.
+async fn first(ctx: &Context, tcp: &TcpStream) -> First {
+    // Whoever comes while it stops is let in to be told so.
+    let is_stopping = ctx.is_stopping();
+    tokio::select! {
+        first = tls::first(tcp) => first,
+        () = ctx.stopped(), if !is_stopping => First::Gone,
     }
 }
 
@@ -72,9 +98,14 @@ async fn secure(
     tcp: TcpStream,
     peer: SocketAddr,
     config: Arc<ServerConfig>,
-) -> Option<Arc<dyn Socket>> {
-    match tls::accept(tcp, config).await {
-        Ok(socket) => Some(Arc::new(socket)),
+) -> Option<TlsSocket> {
+    let is_stopping = ctx.is_stopping();
+    let shaken = tokio::select! {
+        shaken = tls::accept(tcp, config) => shaken,
+        () = ctx.stopped(), if !is_stopping => return None,
+    };
+    match shaken {
+        Ok(socket) => Some(socket),
         Err(error) => {
             ctx.metrics.protocol_error();
             tracing::info!(%peer, %error, "TLS handshake failed");

@@ -242,15 +242,21 @@ impl Driver {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            std::task::ready!(self.socket.poll_writable(cx))?;
-            match self.socket.try_write(self.unsent.next()) {
-                Ok(n) => self.unsent.advance(n),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+        loop {
+            let is_all = self.unsent.is_empty();
+            let wrote = match is_all {
+                true => self.socket.flush(),
+                false => self.socket.try_write(self.unsent.next()).map(|n| self.unsent.advance(n)),
+            };
+            match wrote {
+                Ok(()) if is_all => return Poll::Ready(Ok(())),
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    std::task::ready!(self.socket.poll_writable(cx))?;
+                }
                 Err(e) => return Poll::Ready(Err(e)),
             }
         }
-        Poll::Ready(Ok(()))
     }
 }
 

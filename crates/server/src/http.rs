@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 
 use crate::context::{Context, Denial};
@@ -65,23 +64,14 @@ pub(crate) async fn serve_insecure(socket: &dyn Socket, peer: SocketAddr) {
     answer(socket, &Answer::text(400, words)).await;
 }
 
-/// Serves one connection to the operator's listener: HTTP/1, or HTTP/2 if that was agreed upon.
+/// Serves one connection to the operator's listener by HTTP/1.
 pub(crate) async fn serve_operator(ctx: Arc<Context>, socket: Arc<dyn Socket>, router: Router) {
     let io = TokioIo::new(Duplex { before: Bytes::new(), socket });
     // Whoever comes while the server stops is still answered, once.
     let keep_alive = !ctx.is_stopping();
-    let mut library = auto::Builder::new(TokioExecutor::new());
-    library
-        .http1()
-        .keep_alive(keep_alive)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX.max(LIBRARY_BUFFER_MIN))
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(REQUESTS_MAX)
-        .keep_alive_interval(HTTP2_KEEP_ALIVE);
-    let connection = library.serve_connection(io, TowerToHyperService::new(router));
+    let mut library = library();
+    let connection =
+        library.keep_alive(keep_alive).serve_connection(io, TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // A peer that breaks off is no news.
@@ -91,6 +81,30 @@ pub(crate) async fn serve_operator(ctx: Arc<Context>, socket: Arc<dyn Socket>, r
             let _ = connection.await;
         }
     }
+}
+
+/// The same by HTTP/2. A connection is told to end after some time, because one that does nothing but
+/// answer pings cannot be told from one that waits.
+pub(crate) async fn serve_operator_http2(
+    ctx: Arc<Context>,
+    socket: Arc<dyn Socket>,
+    router: Router,
+) {
+    let io = TokioIo::new(Duplex { before: Bytes::new(), socket });
+    let mut library = http2::Builder::new(TokioExecutor::new());
+    library
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(REQUESTS_MAX)
+        .keep_alive_interval(HTTP2_KEEP_ALIVE);
+    let connection = library.serve_connection(io, TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = ctx.stopped() => {}
+        () = tokio::time::sleep(HTTP2_MAX) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(HEAD_MAX, connection).await;
 }
 
 /// How the library is to serve a connection.
@@ -177,7 +191,7 @@ impl Answer {
 
     /// To a request for a WebSocket that is none.
     pub(crate) fn upgrade_required() -> Answer {
-        let headers = "Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n";
+        let headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n";
         Answer { status: 426, headers: headers.into(), body: String::new() }
     }
 
@@ -202,7 +216,7 @@ impl Answer {
         Answer { body: String::new(), ..self }
     }
 
-    fn text(status: u16, words: &str) -> Answer {
+    pub(crate) fn text(status: u16, words: &str) -> Answer {
         let headers = "Content-Type: text/plain; charset=utf-8\r\n";
         Answer { status, headers: headers.into(), body: format!("{words}\n") }
     }
@@ -218,7 +232,11 @@ impl Answer {
             0 => String::new(),
             n => format!("Content-Length: {n}\r\n"),
         };
-        let close = if *status == 101 { "" } else { "Connection: close\r\n" };
+        let close = match *status {
+            101 => "",
+            426 => "Connection: Upgrade, close\r\n",
+            _ => "Connection: close\r\n",
+        };
         format!(
             "HTTP/1.1 {status} {phrase}\r\n{headers}{length}\
              Access-Control-Allow-Origin: *\r\n\
@@ -236,8 +254,9 @@ pub(crate) async fn answer(socket: &dyn Socket, answer: &Answer) {
 
 /// From the first byte of a request's head to its last.
 const HEAD_MAX: Duration = Duration::from_secs(5);
-/// Requests of one connection at the same time.
-const REQUESTS_MAX: u32 = 64;
+/// Requests of one connection at the same time. With 256 connections and bodies of 16 KiB: 64 MiB.
+const REQUESTS_MAX: u32 = 16;
+const HTTP2_MAX: Duration = Duration::from_secs(600);
 /// A peer that does not answer for so long, and as long again, is gone.
 const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The library wants at least this.

@@ -117,7 +117,8 @@ fn split_target(target: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn without_port(host: &str) -> &str {
+/// A `Host` without its port, and an IPv6 address without brackets.
+pub(crate) fn without_port(host: &str) -> &str {
     match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

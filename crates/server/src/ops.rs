@@ -1,14 +1,20 @@
 //! The server's own pages: is it well, and what does it count.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use crate::context::Context;
+use crate::http_head::without_port;
 
 /// What the public listeners answer besides media; `pages` have the rest.
 pub(crate) fn public_router(ctx: &Arc<Context>, pages: Router) -> Router {
@@ -27,7 +33,46 @@ pub(crate) fn operator_router(ctx: &Arc<Context>, pages: Router) -> Router {
         .fallback(nothing_here)
         .with_state(Arc::clone(ctx))
         .merge(pages)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(ctx), guard))
 }
+
+/// What every request of the operator has to keep to: a time, and, if it changes something, a name that
+/// is this machine's. A page of another site may ask a browser to send a request here, under a name of its
+/// own that leads to this address; it cannot choose what the browser calls the host.
+async fn guard(state: State, request: Request, next: Next) -> Response {
+    if !request.method().is_safe() && is_foreign(&request, &state.config.get().public_host) {
+        let message = "changes are taken under an IP address, localhost or public_host only";
+        let body = Json(json!({ "error": "foreign-host", "message": message }));
+        return (StatusCode::FORBIDDEN, body).into_response();
+    }
+    match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// Whether a page of another site may have had this sent.
+fn is_foreign(request: &Request, public_host: &str) -> bool {
+    let header = |name| request.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let host = request.uri().authority().map(Authority::as_str).or_else(|| header(header::HOST));
+    let origin = header(header::ORIGIN).map(|o| o.split_once("://").map_or(o, |(_, rest)| rest));
+    let is_ours = host.is_some_and(|host| is_own_name(host, public_host));
+    !is_ours || origin.is_some_and(|origin| Some(origin) != host)
+}
+
+/// Whether a `Host` is one that no other site can have.
+fn is_own_name(host: &str, public_host: &str) -> bool {
+    let name = without_port(host);
+    name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || name.eq_ignore_ascii_case(public_host)
+}
+
+/// A request of the operator's, from its head to its answer.
+const REQUEST_MAX: Duration = Duration::from_secs(10);
+/// Of the operator's requests.
+const BODY_BYTES_MAX: usize = 16 << 10;
 
 type State = axum::extract::State<Arc<Context>>;
 
@@ -55,4 +100,21 @@ async fn nothing_here() -> impl IntoResponse {
 
 fn not_found(message: &str) -> impl IntoResponse {
     (StatusCode::NOT_FOUND, Json(json!({ "error": "not-found", "message": message })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_name;
+
+    #[test]
+    fn names_that_no_other_site_can_have() {
+        for host in
+            ["127.0.0.1:8081", "[::1]:8081", "localhost", "LOCALHOST:1", "live.example.com:1"]
+        {
+            assert!(is_own_name(host, "live.example.com"), "{host}");
+        }
+        for host in ["evil.example:8081", "", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            assert!(!is_own_name(host, "live.example.com"), "{host}");
+        }
+    }
 }

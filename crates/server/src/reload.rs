@@ -11,11 +11,14 @@ use crate::tls::{CertificateError, Expired};
 #[derive(Debug, Clone)]
 pub struct Reloader {
     ctx: Arc<Context>,
+    /// What it was started with: ports and the like are still those.
+    started: Arc<Config>,
 }
 
 impl Reloader {
     pub(crate) fn new(ctx: Arc<Context>) -> Reloader {
-        Reloader { ctx }
+        let started = ctx.config.get();
+        Reloader { ctx, started }
     }
 
     /// Puts `config` in place: certificates, bounds, publishing and watching. Answers the keys that
@@ -26,7 +29,7 @@ impl Reloader {
     pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, CertificateError> {
         let ctx = &self.ctx;
         ctx.tls.load(&config.certificates, Expired::Refuse)?;
-        let waiting = waiting(&ctx.config.get(), &config);
+        let waiting = waiting(&self.started, &config);
         ctx.gate.set_limits(config.gate_limits());
         ctx.hub.set_limits(config.hub_limits());
         ctx.config.replace(config);
@@ -42,8 +45,8 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         ("https.listen", old.https.listen == new.https.listen),
         ("operator.listen", old.operator.listen == new.operator.listen),
         ("data_dir", old.data_dir == new.data_dir),
-        // Without a certificate at the start nothing listens for HTTPS.
-        ("certificate", old.has_certificate() || !new.has_certificate()),
+        // What listens for HTTPS was decided at the start.
+        ("certificate", old.has_certificate() == new.has_certificate()),
         (
             "limits.viewer_bytes_per_s_min",
             old.limits.viewer_bytes_per_s_min == new.limits.viewer_bytes_per_s_min,

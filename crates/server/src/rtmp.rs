@@ -258,6 +258,8 @@ impl Connection {
             subscription = ctx.subscribe(&mut permit, Protocol::Rtmp) => subscription,
             // Nothing happens while a question is open but that the peer goes away.
             event = self.driver.next_event() => {
+                // Its place among those who use this URL is free at once.
+                drop(permit);
                 return match event {
                     Ok(_) => Break(()),
                     Err(ended) => self.end(ended).await,

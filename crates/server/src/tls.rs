@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 
 mod certificate;
@@ -48,6 +49,8 @@ pub(crate) struct Store {
 
 #[derive(Debug)]
 struct Configs {
+    /// The certificates, each without those that lead to its authority.
+    leaves: Vec<CertificateDer<'static>>,
     rtmp: Arc<ServerConfig>,
     media: Arc<ServerConfig>,
     api: Arc<ServerConfig>,
@@ -62,20 +65,28 @@ impl Store {
     ) -> Result<(), CertificateError> {
         let loaded: Result<Vec<Loaded>, _> = certificates.iter().map(Loaded::read).collect();
         let loaded = loaded?;
+        let in_use = self.current().map(|c| c.leaves.clone()).unwrap_or_default();
         for one in &loaded {
+            // One that is in use already is no worse for being read again.
+            let expired = if in_use.contains(one.leaf()) { Expired::Warn } else { expired };
             one.check_time(expired)?;
-            let (names, until) = (one.names.join(" "), one.until.as_str());
-            tracing::info!(certificate = %one.path.display(), names, until, "certificate");
         }
+        let lines: Vec<_> = loaded.iter().map(Loaded::describe).collect();
         let configs = (!loaded.is_empty()).then(|| Configs::new(loaded)).transpose()?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = configs.map(Arc::new);
+        for (certificate, names, until) in lines {
+            tracing::info!(certificate, names, until, "certificate");
+        }
         Ok(())
+    }
+
+    fn current(&self) -> Option<Arc<Configs>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How to greet a peer, if there is any certificate.
     pub(crate) fn config(&self, speaks: Speaks) -> Option<Arc<ServerConfig>> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().map(|configs| {
+        self.current().map(|configs| {
             Arc::clone(match speaks {
                 Speaks::Rtmp => &configs.rtmp,
                 Speaks::Media => &configs.media,
@@ -88,6 +99,7 @@ impl Store {
 impl Configs {
     fn new(loaded: Vec<Loaded>) -> Result<Configs, CertificateError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let leaves = loaded.iter().map(|l| l.leaf().clone()).collect();
         let path = loaded.first().map(|l| l.path.clone()).unwrap_or_default();
         let unusable =
             |e: rustls::Error| CertificateError { path: path.clone(), fault: Fault::Unusable(e) };
@@ -103,6 +115,7 @@ impl Configs {
             Arc::new(config)
         };
         Ok(Configs {
+            leaves,
             rtmp: speaking(&[]),
             media: speaking(&[b"http/1.1"]),
             api: speaking(&[b"h2", b"http/1.1"]),
@@ -133,13 +146,29 @@ pub(crate) async fn accept(
     }
 }
 
-/// Waits for a first byte, for as long as a handshake may take, and answers whether it is TLS: the
-/// content type of a handshake record (RFC 8446, section 5.1), which no RTMP version and no HTTP
-/// method begins with.
-pub(crate) async fn is_next(tcp: &TcpStream) -> bool {
+/// What a peer begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// The content type of a handshake record (RFC 8446, section 5.1), which no RTMP version and no
+    /// HTTP method begins with.
+    Tls,
+    /// Anything else.
+    Plain,
+    /// Nothing, for as long as a handshake may take.
+    Nothing,
+    /// It has closed.
+    Gone,
+}
+
+/// Waits for a first byte.
+pub(crate) async fn first(tcp: &TcpStream) -> First {
     let mut first = [0];
-    let peeked = tokio::time::timeout(HANDSHAKE_MAX, tcp.peek(&mut first)).await;
-    matches!(peeked, Ok(Ok(1))) && first == [HANDSHAKE_RECORD]
+    match tokio::time::timeout(HANDSHAKE_MAX, tcp.peek(&mut first)).await {
+        Ok(Ok(1)) if first == [HANDSHAKE_RECORD] => First::Tls,
+        Ok(Ok(1)) => First::Plain,
+        Ok(_) => First::Gone,
+        Err(_) => First::Nothing,
+    }
 }
 
 /// First byte of a client's first TLS record.

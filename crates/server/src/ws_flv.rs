@@ -81,6 +81,11 @@ impl Request {
 /// Playing.
 impl Request {
     async fn play(mut self, ctx: Arc<Context>) {
+        // Its frames would be read from the middle of one.
+        if !self.early.is_empty() {
+            let words = "a WebSocket says nothing before it is answered";
+            return answer(&*self.socket, &Answer::text(400, words)).await;
+        }
         let peer = self.peer.ip();
         let (granted, url) = tokio::select! {
             granted = grant(&ctx, peer, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
@@ -117,6 +122,7 @@ impl Request {
                 (1001, Reason::Stopping.sentence())
             }
             Some(End::StreamEnded) => (1000, "the stream has ended"),
+            Some(End::TooSlow) => (1013, "too slow: what is sent is not read in time"),
             _ => farewell,
         };
         // A message that was cut cannot be followed by another.
@@ -213,21 +219,24 @@ impl Request {
         self.place.let_in();
         let publishing = Publishing::new(&ctx, &publication, "ws-flv", self.peer, &agent);
         let greeting = self.accepted(Some(PUBLISH));
-        let cause = match write_all(&*self.socket, &greeting).await {
-            Ok(()) => self.run_publication(&ctx, publication).await,
-            Err(e) => Cause::Connection(e.into()),
+        let greeted = write_all(&*self.socket, &greeting);
+        let (cause, mut unsaid) = match tokio::time::timeout(GREETING_MAX, greeted).await {
+            Ok(Ok(())) => self.run_publication(&ctx, publication).await,
+            Ok(Err(e)) => (Cause::Connection(e.into()), Vec::new()),
+            Err(_) => (Cause::Connection(Ended::Closed), Vec::new()),
         };
         publishing.over(&cause);
         if let Cause::Connection(Ended::Protocol(_)) = cause {
             ctx.metrics.protocol_error();
         }
         if let Some(code) = close_code(&cause) {
-            say_last(&*self.socket, &websocket::close(code, &cause.to_string())).await;
+            unsaid.extend(websocket::close(code, &cause.to_string()));
+            say_last(&*self.socket, &unsaid).await;
         }
     }
 
-    /// Appends what comes until either side ends it.
-    async fn run_publication(&self, ctx: &Context, publication: Publication) -> Cause {
+    /// Appends what comes until either side ends it. Answers also what was not yet sent.
+    async fn run_publication(&self, ctx: &Context, publication: Publication) -> (Cause, Vec<u8>) {
         let limits = ctx.config.get().session_limits();
         let mut must_leave = Box::pin(publication.must_leave());
         let mut ingest = Ingest {
@@ -240,20 +249,27 @@ impl Request {
         let mut early = self.early.to_vec();
         let mut step = ingest.take(&mut early);
         let mut deadline = now() + limits.first_media_max;
+        let mut timer = Box::pin(tokio::time::sleep_until(deadline.into()));
         loop {
             match step {
                 Ok(Took::Frames) => deadline = now() + limits.publisher_silence_max,
                 Ok(Took::NoFrame) => {}
                 Err(cause) => return ingest.end(cause),
             }
-            let readable = poll_fn(|cx| self.socket.poll_readable(cx));
             tokio::select! {
                 biased;
-                leave = &mut must_leave => return Cause::Seat(leave),
-                ready = tokio::time::timeout_at(deadline.into(), readable) => if ready.is_err() {
-                    let why = if ingest.has_media { Misbehaved::Silent } else { Misbehaved::NoMedia };
-                    return ingest.end(Cause::Connection(Ended::Protocol(why.into())));
+                leave = &mut must_leave => return ingest.end(Cause::Seat(leave)),
+                // Time first: a peer that never stops talking must not outlive its deadline.
+                () = &mut timer => {
+                    if deadline <= now() {
+                        let why = if ingest.has_media { Misbehaved::Silent } else { Misbehaved::NoMedia };
+                        return ingest.end(Cause::Connection(Ended::Protocol(why.into())));
+                    }
+                    timer.as_mut().reset(deadline.into());
+                    step = Ok(Took::NoFrame);
+                    continue;
                 }
+                _ = poll_fn(|cx| self.socket.poll_readable(cx)) => {}
             }
             step = ingest.read(&*self.socket);
         }
@@ -284,10 +300,11 @@ impl Ingest {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Took::NoFrame),
             Err(e) => Err(Cause::Connection(e.into())),
         })?;
-        if !self.unsent.is_empty()
-            && let Ok(n) = socket.try_write(&self.unsent)
-        {
+        let wrote = if self.unsent.is_empty() { Ok(0) } else { socket.try_write(&self.unsent) };
+        if let Ok(n) = wrote {
             self.unsent.drain(..n);
+            // What a socket keeps goes at the next read: they are answers to pings.
+            let _ = socket.flush();
         }
         Ok(took)
     }
@@ -317,11 +334,11 @@ impl Ingest {
         Ok(took)
     }
 
-    fn end(self, cause: Cause) -> Cause {
+    fn end(self, cause: Cause) -> (Cause, Vec<u8>) {
         if !matches!(cause, Cause::Seat(_)) {
             self.publication.close(now());
         }
-        cause
+        (cause, self.unsent)
     }
 }
 
@@ -329,8 +346,8 @@ impl Ingest {
 fn close_code(cause: &Cause) -> Option<u16> {
     Some(match cause {
         Cause::Peer(_) => 1000,
-        Cause::Connection(Ended::Closed | Ended::Io(_)) => return None,
-        Cause::Connection(Ended::Full) => 1013,
+        // A publisher is no stranger any more: nothing is too full for it.
+        Cause::Connection(Ended::Closed | Ended::Io(_) | Ended::Full) => return None,
         Cause::Connection(Ended::Protocol(Error::Misbehaved(why))) => match why {
             Misbehaved::WebSocket(flaw) => flaw.close_code(),
             Misbehaved::MessageTooLong { .. } => 1009,
@@ -353,4 +370,6 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Close codes of applications begin here (section 7.4.2); ours add an HTTP status.
 const CODES_OF_OURS: u16 = 4000;
 const CLOSE_NORMAL: (u16, &str) = (1000, "");
+/// How long a publisher may take to read that it is let in.
+const GREETING_MAX: Duration = Duration::from_secs(5);
 const ASKING_PAUSE: Duration = Duration::from_millis(50);

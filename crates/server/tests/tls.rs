@@ -168,8 +168,9 @@ async fn a_reload_changes_the_certificate_for_newcomers_or_nothing() {
     let renewed = certificate(&folder.0.join("another authority"));
     let authority = Authority::open(&folder.0.join("another authority")).unwrap();
     let config = Config { certificates: vec![renewed], ..Config::default() };
-    let waiting = server.reloader.reload(config).unwrap();
+    let waiting = server.reloader.reload(config.clone()).unwrap();
     assert!(waiting.contains(&"rtmp.listen"), "ports change at the next start: {waiting:?}");
+    assert_eq!(server.reloader.reload(config).unwrap(), waiting, "and still do");
     let now_trusted = Trust::system().and(authority.certificate().as_bytes()).unwrap();
     assert!(matches!(Player::connect_with(&url, &trust).await, Err(Error::Tls { .. })));
     Player::connect_with(&url, &now_trusted).await.expect("the new one");
@@ -198,4 +199,50 @@ async fn a_reload_changes_bounds_and_ways_of_watching() {
     let error = thalweg_client::Publisher::connect(&server.push_url("other")).await.unwrap_err();
     assert!(error.to_string().contains("server-full"), "{error}");
     read(&mut before, 5).await;
+}
+
+#[tokio::test]
+async fn peers_that_say_nothing_do_not_keep_the_operator_out() {
+    let folder = Folder::new("silent");
+    let (server, _) = TestServer::secure(&folder);
+    let mut silent = Vec::new();
+    for n in 0..300 {
+        let mut stream = TcpStream::connect(server.operator).await.unwrap();
+        if n % 2 == 0 {
+            stream.write_all(b"POST /api HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
+        }
+        silent.push(stream);
+    }
+    let asked = async {
+        // Full at first: who comes is not even heard.
+        while !exchange(server.operator, b"GET /healthz HTTP/1.0\r\n\r\n").await.contains("ok") {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asked).await.expect("room after ten seconds");
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let server = TestServer::start();
+    let at = format!("127.0.0.1:{}", server.operator.port());
+    for (host, origin, refused) in [
+        (at.as_str(), "", false),
+        ("localhost:8081", "", false),
+        ("rebound.example:8081", "", true),
+        ("", "", true),
+        (at.as_str(), "Origin: https://page.example\r\n", true),
+        (at.as_str(), &format!("Origin: http://{at}\r\n"), false),
+    ] {
+        let request =
+            format!("POST /healthz HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+        let answer = exchange(server.operator, request.as_bytes()).await;
+        let want = if refused { "HTTP/1.1 403" } else { "HTTP/1.1 405" };
+        assert!(answer.starts_with(want), "{host} {origin}: {answer}");
+    }
+    let list = exchange(
+        server.operator,
+        b"GET /healthz HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n",
+    );
+    assert!(list.await.contains("ok"), "looking is free");
 }

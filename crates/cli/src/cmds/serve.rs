@@ -9,7 +9,7 @@ use thalweg_server::{LoadError, Pages, Reloader, Server};
 
 use crate::files;
 use crate::setup::{self, Setup};
-use crate::signals::{told_to_stop, when_told_to_reload};
+use crate::signals::{Hangups, told_to_stop};
 
 /// Run the server until it is told to stop.
 ///
@@ -24,6 +24,7 @@ use crate::signals::{told_to_stop, when_told_to_reload};
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
+    let hangups = Hangups::new();
     let setup = Setup::load(args)?;
     if setup.keys.has_made() {
         tracing::info!(file = %setup.keys.path().display(), "made new keys");
@@ -31,7 +32,7 @@ pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
     let policy = PolicyHandle::new(setup.policy);
     let server = load(setup.config, &policy)?;
     let reloader = server.reloader();
-    let reloads = when_told_to_reload(|| match reload(args, &policy, &reloader) {
+    let reloads = hangups.each(|| match reload(args, &policy, &reloader) {
         Ok(waiting) if waiting.is_empty() => tracing::info!("configuration read again"),
         Ok(waiting) => {
             let waiting = waiting.join(" ");

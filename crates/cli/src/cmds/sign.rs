@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use clap::builder::TypedValueParser;
 use serde_json::json;
 use thalweg_access::{
-    Account, Action, Domain, Expiry, Network, Purpose, Query, Request, Scheme, Schemes,
-    SignedQuery, Subject, Token, decide,
+    Account, Action, Domain, Expiry, Network, Purpose, Query, Request, SESSIONS_MAX, Scheme,
+    Schemes, SignedQuery, Subject, Token, decide,
 };
 use thalweg_wire::rtmp::address::{host_of, name_of};
 use thalweg_wire::rtmp::{self, Address};
@@ -470,5 +470,5 @@ fn flv_url(scheme: &str, address: &Address) -> String {
 
 /// As many as a token can say.
 fn sessions() -> impl TypedValueParser<Value = u32> {
-    clap::value_parser!(u32).range(1..=10_000)
+    clap::value_parser!(u32).range(1..=i64::from(SESSIONS_MAX))
 }

@@ -20,7 +20,8 @@ pub(crate) struct Kick {
     for_s: u64,
 }
 
-/// The body must be JSON and say so, which a page of another site cannot send unasked.
+/// The body must be JSON and say so, which a page of another site cannot send unasked. The server has
+/// looked at the host.
 pub(crate) async fn kick(
     State(hub): State<Hub>,
     Path((account, app, name)): Path<(String, String, String)>,

@@ -168,6 +168,10 @@ impl Deck {
             lane.flush_sockets();
             lane.take_gone().into_iter().for_each(|v| leave(v, End::PeerGone));
         }
+        for viewer in &self.stragglers {
+            // One that fails shows at the next write.
+            let _ = viewer.socket.flush();
+        }
         let gone = self.stragglers.extract_if(.., |v| v.peer_is_gone());
         gone.for_each(|v| leave(v, End::PeerGone));
         let slow = self.stragglers.extract_if(.., |v| v.is_too_slow(now, rate));
@@ -184,9 +188,14 @@ impl Deck {
         }
         let since = *self.over_since.get_or_insert(now);
         let all = now.saturating_duration_since(since) >= CLOSING;
-        let level = self.lanes.drain(..).flat_map(Lane::into_viewers);
+        let (level, unflushed): (Vec<_>, Vec<_>) =
+            self.lanes.drain(..).flat_map(Lane::into_viewers).partition(|v| all || v.is_flushed());
+        for mut viewer in unflushed {
+            viewer.fall_back(self.level, None, now);
+            self.stragglers.push(viewer);
+        }
         let rest = self.stragglers.extract_if(.., |v| all || !v.is_behind());
-        for viewer in level.chain(rest) {
+        for viewer in level.into_iter().chain(rest) {
             places.remove(&viewer.id);
             viewer.leave(End::StreamEnded);
         }

@@ -221,6 +221,11 @@ impl Viewer {
         self.slow.is_some()
     }
 
+    /// Whether its socket keeps nothing of what it took; one that fails has nobody to keep it for.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.socket.flush().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// A write of a buffer shared with others took only `sent` bytes of it: `frame` is cut there.
     pub(super) fn fall_back(&mut self, next: Seq, partial: Option<(Frame, usize)>, now: Instant) {
         self.subscription.advance(next);
@@ -235,6 +240,10 @@ impl Viewer {
         }
         // Asking a socket that is known to be full costs nothing; gathering for it would.
         if self.slow.is_some() && !self.socket.may_write() {
+            return Served::Behind;
+        }
+        if !self.is_flushed() {
+            self.is_slow_since(now);
             return Served::Behind;
         }
         for _ in 0..BATCHES_MAX {

@@ -51,6 +51,9 @@ pub enum Fault {
     /// Its time is over.
     #[error("the certificate expired on {0}: renew it")]
     Expired(String),
+    /// Its time is to come.
+    #[error("the certificate is good only from {0} on")]
+    NotYet(String),
 }
 
 /// A certificate that can be used.
@@ -62,6 +65,8 @@ pub(super) struct Loaded {
     /// When it expires, for people.
     pub(super) until: String,
     is_expired: bool,
+    /// When it begins to be good, for people, if that is to come.
+    not_before: Option<String>,
     key: Arc<CertifiedKey>,
 }
 
@@ -75,15 +80,19 @@ impl Loaded {
         let chain = read_chain(&config.chain).map_err(&of_chain)?;
         let key = read_key(&config.key).map_err(&of_key)?;
         let key = any_supported_type(&key).map_err(|e| of_key(Fault::Unusable(e)))?;
-        let (names, until, is_expired) = describe(&chain[0]).map_err(&of_chain)?;
+        let Described { names, until, is_expired, not_before } =
+            describe(&chain[0]).map_err(&of_chain)?;
         let certified = CertifiedKey::new(chain, key);
         certified.keys_match().map_err(|e| of_key(Fault::Unusable(e)))?;
         let (path, key) = (config.chain.clone(), Arc::new(certified));
-        Ok(Loaded { path, names, until, is_expired, key })
+        Ok(Loaded { path, names, until, is_expired, not_before, key })
     }
 
     pub(super) fn check_time(&self, expired: Expired) -> Result<(), CertificateError> {
         let (path, until) = (self.path.clone(), self.until.clone());
+        if let Some(from) = self.not_before.clone().filter(|_| expired == Expired::Refuse) {
+            return Err(CertificateError { path, fault: Fault::NotYet(from) });
+        }
         if self.is_expired && expired == Expired::Refuse {
             return Err(CertificateError { path, fault: Fault::Expired(until) });
         }
@@ -92,6 +101,16 @@ impl Loaded {
             tracing::warn!("{path}: the certificate expired on {until}: renew it");
         }
         Ok(())
+    }
+
+    /// The certificate itself.
+    pub(super) fn leaf(&self) -> &CertificateDer<'static> {
+        &self.key.cert[0]
+    }
+
+    /// File, names and last day, for the log.
+    pub(super) fn describe(&self) -> (String, String, String) {
+        (self.path.display().to_string(), self.names.join(" "), self.until.clone())
     }
 
     fn is_for(&self, name: &str) -> bool {
@@ -124,18 +143,32 @@ fn fault(e: pem::Error) -> Fault {
     }
 }
 
-/// Names, the last day, and whether that is over.
-fn describe(der: &CertificateDer<'_>) -> Result<(Vec<String>, String, bool), Fault> {
-    let damaged = |e: String| Fault::Damaged(e);
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|e| damaged(e.to_string()))?;
-    let names = certificate.subject_alternative_name().map_err(|e| damaged(e.to_string()))?;
+/// What a certificate says of itself.
+struct Described {
+    names: Vec<String>,
+    until: String,
+    is_expired: bool,
+    not_before: Option<String>,
+}
+
+fn describe(der: &CertificateDer<'_>) -> Result<Described, Fault> {
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|e| Fault::Damaged(e.to_string()))?;
+    let names = certificate.subject_alternative_name();
+    let names = names.map_err(|e| Fault::Damaged(e.to_string()))?;
     let names = names.iter().flat_map(|n| &n.value.general_names).filter_map(|n| match n {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
         GeneralName::IPAddress(bytes) => address(bytes),
         _ => None,
     });
-    let until = certificate.validity().not_after;
-    Ok((names.collect(), until.to_string(), until < ASN1Time::now()))
+    let (from, until) = (certificate.validity().not_before, certificate.validity().not_after);
+    let now = ASN1Time::now();
+    Ok(Described {
+        names: names.collect(),
+        until: until.to_string(),
+        is_expired: until < now,
+        not_before: (from > now).then(|| from.to_string()),
+    })
 }
 
 fn address(bytes: &[u8]) -> Option<String> {

@@ -1,8 +1,8 @@
 //! HOT PATH of encrypted viewers. A socket whose bytes are encrypted on their way.
 //!
-//! Budget: a write costs one encryption of the shared buffer and one system call. What the kernel
-//! does not take at once waits here, and no more is taken until it is gone: a viewer that does not
-//! read holds [`CIPHER_BYTES_MAX`] and the record that was over it.
+//! Budget: a write costs one encryption of the shared buffer, an allocation a record of 16 KiB, and a
+//! system call for each 64 KiB. What the kernel does not take at once waits here, and no more is taken
+//! until it is gone: a viewer that does not read holds [`CIPHER_BYTES_MAX`] and what encryption adds.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
@@ -56,17 +56,20 @@ impl TlsSocket {
     pub(super) async fn accept(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsSocket> {
         let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
         connection.set_buffer_limit(Some(CIPHER_BYTES_MAX));
-        let mut session = Session { connection, unread: 0 };
+        let (mut session, mut received) = (Session { connection, unread: 0 }, 0);
         while session.connection.is_handshaking() {
             tcp.readable().await?;
             match session.receive(&tcp) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) if received + n > HANDSHAKE_BYTES_MAX => {
+                    return Err(io::Error::other("a handshake of over 8 KiB"));
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => {
                     let _ = session.send(&tcp);
                     return Err(e);
                 }
-                Ok(_) => {}
+                Ok(n) => received += n,
             }
             while session.send(&tcp)? == Sent::Part {
                 poll_fn(|cx| tcp.poll_write_ready(cx)).await?;
@@ -75,19 +78,30 @@ impl TlsSocket {
         Ok(TlsSocket { tcp, session: Mutex::new(session) })
     }
 
+    /// Whether HTTP/2 was agreed upon.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.session().connection.alpn_protocol() == Some(b"h2")
+    }
+
     fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `write` encrypt something, if all that was encrypted before has gone.
-    fn write_with(&self, write: impl FnOnce(Writer<'_>) -> io::Result<usize>) -> io::Result<usize> {
+    /// Has `write` encrypt as much as it will, again and again while the system takes all of that.
+    /// Nothing, if some of what was encrypted before has still to go.
+    fn write_while_sent(
+        &self,
+        mut write: impl FnMut(Writer<'_>, usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let mut session = self.session();
-        if session.send(&self.tcp)? == Sent::Part {
-            return Err(io::ErrorKind::WouldBlock.into());
+        let mut taken = 0;
+        while session.send(&self.tcp)? == Sent::All {
+            match write(session.connection.writer(), taken)? {
+                0 => return Ok(taken),
+                n => taken += n,
+            }
         }
-        let taken = write(session.connection.writer())?;
-        session.send(&self.tcp)?;
-        Ok(taken)
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 }
 
@@ -105,7 +119,8 @@ impl Socket for TlsSocket {
 
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session();
-        loop {
+        // A pump may wait for the session, so a peer whose records hold nothing does not keep it.
+        for _ in 0..RECORDS_A_READ {
             match session.connection.reader().read(buf) {
                 // It closed without saying so: its last words may be lacking, which the protocol
                 // inside notices if it matters.
@@ -113,7 +128,7 @@ impl Socket for TlsSocket {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => return Err(e),
                 Ok(n) => {
-                    session.unread -= n;
+                    session.unread = session.unread.saturating_sub(n);
                     return Ok(n);
                 }
             }
@@ -123,14 +138,22 @@ impl Socket for TlsSocket {
             received?;
             sent?;
         }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.write_with(|mut writer| writer.write(buf))
+        self.write_while_sent(|mut writer, taken| writer.write(&buf[taken..]))
     }
 
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write_with(|mut writer| writer.write_vectored(bufs))
+        let mut bufs = bufs.to_vec();
+        let mut rest = bufs.as_mut_slice();
+        let mut gone = 0;
+        self.write_while_sent(|mut writer, taken| {
+            IoSlice::advance_slices(&mut rest, taken - gone);
+            gone = taken;
+            writer.write_vectored(rest)
+        })
     }
 
     fn may_write(&self) -> bool {
@@ -197,6 +220,12 @@ impl Session {
     }
 }
 
-/// Encrypted bytes that may wait for a socket: 100 ms at 5 Mbit/s. What is more in one flush waits in
-/// the log, like that of any viewer whose socket is full.
+/// Of one handshake. A browser's first message has about two thousand bytes. All connections of a full
+/// server at once, 10 000, may so make us keep 80 MiB.
+const HANDSHAKE_BYTES_MAX: usize = 8 << 10;
+/// Reads of 4 KiB from the system before one has to bring something: an ordinary record has 16 KiB.
+const RECORDS_A_READ: usize = 8;
+/// Encrypted bytes that may wait for a socket; more is encrypted only when the system has taken those.
+/// What waits beyond it waits in the log, like that of any viewer whose socket is full. If all 10 000
+/// viewers of a full server are slow, this is 640 MiB.
 const CIPHER_BYTES_MAX: usize = 64 << 10;
