@@ -95,7 +95,9 @@ async fn no_media_here() -> impl IntoResponse {
 }
 
 async fn nothing_here() -> impl IntoResponse {
-    not_found("there is nothing at this path; /metrics, /healthz and /api/v1/streams are here")
+    not_found(
+        "there is nothing at this path; /metrics, /healthz and /api/v1/streams are here; the manual is docs/ref/api.md",
+    )
 }
 
 fn not_found(message: &str) -> impl IntoResponse {

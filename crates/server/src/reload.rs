@@ -28,7 +28,10 @@ impl Reloader {
     /// When a certificate cannot be used: then everything stays as it was.
     pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, CertificateError> {
         let ctx = &self.ctx;
-        ctx.tls.load(&config.certificates, Expired::Refuse)?;
+        // Whether there is TLS at all was decided at the start, with what listens for it.
+        if config.has_certificate() == self.started.has_certificate() {
+            ctx.tls.load(&config.certificates, Expired::Refuse)?;
+        }
         let waiting = waiting(&self.started, &config);
         ctx.gate.set_limits(config.gate_limits());
         ctx.hub.set_limits(config.hub_limits());
@@ -45,7 +48,6 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         ("https.listen", old.https.listen == new.https.listen),
         ("operator.listen", old.operator.listen == new.operator.listen),
         ("data_dir", old.data_dir == new.data_dir),
-        // What listens for HTTPS was decided at the start.
         ("certificate", old.has_certificate() == new.has_certificate()),
         (
             "limits.viewer_bytes_per_s_min",

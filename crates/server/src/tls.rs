@@ -70,6 +70,10 @@ impl Store {
             // One that is in use already is no worse for being read again.
             let expired = if in_use.contains(one.leaf()) { Expired::Warn } else { expired };
             one.check_time(expired)?;
+            if one.names.is_empty() {
+                let path = one.path.display();
+                tracing::warn!("{path}: no name in it (subjectAltName): most peers will refuse it");
+            }
         }
         let lines: Vec<_> = loaded.iter().map(Loaded::describe).collect();
         let configs = (!loaded.is_empty()).then(|| Configs::new(loaded)).transpose()?;

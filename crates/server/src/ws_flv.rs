@@ -1,6 +1,7 @@
 //! WS-FLV: FLV in WebSocket messages, to viewers, and from publishers that ask for the subprotocol
 //! `flv-publish`. Accept, who is it, may it, hub, egress.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -117,17 +118,17 @@ impl Request {
         let (done, farewell) = listen(&*socket, &handle, over).await;
         drop(handle);
         viewing.over(&ctx, done.as_ref());
-        let (code, words) = match done.as_ref().map(|d| d.why) {
+        let Farewell { code, words } = match done.as_ref().map(|d| d.why) {
             Some(End::StreamEnded | End::Dismissed) if ctx.is_stopping() => {
-                (1001, Reason::Stopping.sentence())
+                Farewell::new(1001, Reason::Stopping.sentence())
             }
-            Some(End::StreamEnded) => (1000, "the stream has ended"),
-            Some(End::TooSlow) => (1013, "too slow: what is sent is not read in time"),
+            Some(End::StreamEnded) => Farewell::new(1000, "the stream has ended"),
+            Some(End::TooSlow) => Farewell::new(1013, "too slow: what is sent is not read in time"),
             _ => farewell,
         };
         // A message that was cut cannot be followed by another.
         if let Some(Done { unsaid: Some(mut unsaid), .. }) = done {
-            unsaid.extend(websocket::close(code, words));
+            unsaid.extend(websocket::close(code, &words));
             say_last(&*socket, &unsaid).await;
         }
         drop(place);
@@ -141,31 +142,47 @@ async fn listen(
     socket: &dyn Socket,
     handle: &Handle,
     mut over: oneshot::Receiver<Done>,
-) -> (Option<Done>, (u16, &'static str)) {
+) -> (Option<Done>, Farewell) {
     let mut reader = Reader::default();
     loop {
         tokio::select! {
             biased;
-            done = &mut over => return (done.ok(), CLOSE_NORMAL),
+            done = &mut over => return (done.ok(), Farewell::normal()),
             _ = poll_fn(|cx| socket.poll_readable(cx)) => {}
         }
         match with_scratch(|buf| hear(socket, &mut reader, buf)) {
             Heard::Nothing => continue,
             Heard::Pings(pongs) => handle.say(pongs).await,
-            Heard::Close(code, words) => {
+            Heard::Close(farewell) => {
                 handle.dismiss().await;
-                return (over.await.ok(), (code, words));
+                return (over.await.ok(), farewell);
             }
             Heard::Gone => {
                 handle.dismiss().await;
                 let done = over.await.ok().map(|d| Done { why: End::PeerGone, unsaid: None, ..d });
-                return (done, CLOSE_NORMAL);
+                return (done, Farewell::normal());
             }
         }
         tokio::select! {
-            done = &mut over => return (done.ok(), CLOSE_NORMAL),
+            done = &mut over => return (done.ok(), Farewell::normal()),
             () = tokio::time::sleep(ASKING_PAUSE) => {}
         }
+    }
+}
+
+/// How a WebSocket is closed.
+struct Farewell {
+    code: u16,
+    words: Cow<'static, str>,
+}
+
+impl Farewell {
+    fn new(code: u16, words: &'static str) -> Farewell {
+        Farewell { code, words: words.into() }
+    }
+
+    fn normal() -> Farewell {
+        Farewell::new(1000, "")
     }
 }
 
@@ -175,7 +192,7 @@ enum Heard {
     /// It asked whether we are there: the answers.
     Pings(Vec<u8>),
     /// It closes, or did something wrong: how to answer.
-    Close(u16, &'static str),
+    Close(Farewell),
     Gone,
 }
 
@@ -192,11 +209,12 @@ fn hear(socket: &dyn Socket, reader: &mut Reader, buf: &mut [u8]) -> Heard {
         match reader.next(&mut input) {
             Ok(Some(Piece::Ping(payload))) => pongs.extend(websocket::pong(&payload)),
             Ok(Some(Piece::Data(_) | Piece::Pong)) => {}
-            Ok(Some(Piece::Close(_))) => return Heard::Close(1000, ""),
+            Ok(Some(Piece::Close(_))) => return Heard::Close(Farewell::normal()),
             Ok(None) if pongs.is_empty() => return Heard::Nothing,
             Ok(None) => return Heard::Pings(pongs),
             Err(Misbehaved::WebSocket(flaw)) => {
-                return Heard::Close(flaw.close_code(), "this is not how WebSocket frames look");
+                let (code, words) = (flaw.close_code(), flaw.to_string());
+                return Heard::Close(Farewell { code, words: words.into() });
             }
             Err(_) => return Heard::Gone,
         }
@@ -369,7 +387,6 @@ const PUBLISH: &str = "flv-publish";
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Close codes of applications begin here (section 7.4.2); ours add an HTTP status.
 const CODES_OF_OURS: u16 = 4000;
-const CLOSE_NORMAL: (u16, &str) = (1000, "");
 /// How long a publisher may take to read that it is let in.
 const GREETING_MAX: Duration = Duration::from_secs(5);
 const ASKING_PAUSE: Duration = Duration::from_millis(50);

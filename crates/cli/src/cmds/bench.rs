@@ -52,8 +52,8 @@ pub(crate) struct Args {
     /// Only by this protocol, instead of the profile's: rtmp, http-flv, ws-flv, rtmps or https-flv.
     #[arg(long, value_parser = protocol)]
     only: Option<Protocol>,
-    /// Where to push to a server of yours, instead of one that is started. {n} stands for the number of
-    /// the stream.
+    /// Where to push to a server of yours, instead of one that is started. An n in braces stands for the
+    /// number of the stream.
     #[arg(long, value_name = "URL")]
     push: Option<String>,
     /// Where to watch it by RTMP.

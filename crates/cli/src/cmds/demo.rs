@@ -136,12 +136,19 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
     show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");
     show::line(format_args!("  {}", yours.push));
+    if let Some(secure) = &yours.secure {
+        show::line(format_args!("  {}", secure.push));
+    }
     show::line(format_args!("  (good until {})", show::moment(yours.push_until_unix_s)));
     show::line(format_args!("  ffmpeg -re -i FILE -c copy -f flv \"{}\"", yours.push));
     show::line(format_args!("  OBS: Server {}", yours.obs_server));
     show::line(format_args!("       Stream Key {}\n", yours.obs_key));
     show::line("and watch it:");
-    show::line(format_args!("  {}\n  {}\n", yours.play_rtmp, yours.play_flv));
+    show::line(format_args!("  {}\n  {}", yours.play_rtmp, yours.play_flv));
+    if let Some(secure) = &yours.secure {
+        show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
+    }
+    show::line("");
     show::line("What is going on:");
     show::line(format_args!("  http://{operator}/api/v1/streams"));
     show::line(format_args!("  http://{operator}/metrics\n"));

@@ -42,10 +42,18 @@ pub enum Fault {
     /// PEM, of something else.
     #[error("there is no private key in it")]
     NoKey,
+    /// Whoever started the server would have to be asked.
+    #[error("the key in it is encrypted: decrypt it, as with `openssl pkey -in FILE -out NEW`")]
+    Encrypted,
+    /// A key of an unknown kind, or too short.
+    #[error(
+        "this kind of key cannot be used: take ECDSA (P-256, P-384), Ed25519, or RSA of 2048 bits or more"
+    )]
+    UnknownKey,
     /// Not to be read as a certificate.
     #[error("this certificate is damaged: {0}")]
     Damaged(String),
-    /// The key is of a kind the library does not have, or it is another certificate's.
+    /// The key is another certificate's.
     #[error("certificate and key do not fit together: {0}")]
     Unusable(rustls::Error),
     /// Its time is over.
@@ -79,7 +87,7 @@ impl Loaded {
         let (of_chain, of_key) = (of(&config.chain), of(&config.key));
         let chain = read_chain(&config.chain).map_err(&of_chain)?;
         let key = read_key(&config.key).map_err(&of_key)?;
-        let key = any_supported_type(&key).map_err(|e| of_key(Fault::Unusable(e)))?;
+        let key = any_supported_type(&key).map_err(|_| of_key(Fault::UnknownKey))?;
         let Described { names, until, is_expired, not_before } =
             describe(&chain[0]).map_err(&of_chain)?;
         let certified = CertifiedKey::new(chain, key);
@@ -125,12 +133,27 @@ impl Loaded {
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let certificates = CertificateDer::pem_file_iter(path).map_err(fault)?;
     let chain: Vec<_> = certificates.collect::<Result<_, _>>().map_err(fault)?;
-    if chain.is_empty() { Err(Fault::NoCertificate) } else { Ok(chain) }
+    if chain.is_empty() { Err(absent(path, Fault::NoCertificate)) } else { Ok(chain) }
+}
+
+/// Why a file has nothing of what is looked for.
+fn absent(path: &Path, otherwise: Fault) -> Fault {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let has = |words: &[u8]| bytes.windows(words.len()).any(|w| w == words);
+    if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
+        Fault::Encrypted
+    } else if !bytes.is_empty() && !has(b"-----BEGIN ") {
+        Fault::NotPem(
+            "it does not begin as one; a .der or .pfx file has to be converted".to_owned(),
+        )
+    } else {
+        otherwise
+    }
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     PrivateKeyDer::from_pem_file(path).map_err(|e| match e {
-        pem::Error::NoItemsFound => Fault::NoKey,
+        pem::Error::NoItemsFound => absent(path, Fault::NoKey),
         e => fault(e),
     })
 }

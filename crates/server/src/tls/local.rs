@@ -140,6 +140,7 @@ fn make(folder: &Path) -> Result<(), Error> {
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = named("Thalweg local authority");
+    // No constraint of names: the machine's address changes from room to room, and the authority stays.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
