@@ -14,20 +14,22 @@ use crate::tls::{self, First, Speaks, TlsSocket};
 
 /// RTMP, or RTMPS: the first byte tells.
 pub(crate) async fn rtmp(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr, place: Place) {
-    let socket: Arc<dyn Socket> = match ctx.tls.config(Speaks::Rtmp) {
-        None => Arc::new(tcp),
-        Some(config) => match first(&ctx, &tcp).await {
-            First::Gone => return,
-            // Whoever says nothing yet is told by the session that it is late.
-            First::Plain | First::Nothing => Arc::new(tcp),
-            // Apart, so that a viewer's future is not as large as a handshake's.
-            First::Tls => match Box::pin(secure(&ctx, tcp, peer, config)).await {
-                Some(socket) => Arc::new(socket),
-                None => return,
-            },
-        },
+    // Apart, so that a viewer's future is not as large as a handshake's.
+    if let Some(socket) = Box::pin(rtmp_socket(&ctx, tcp, peer)).await {
+        crate::rtmp::serve(ctx, socket, peer, place).await;
+    }
+}
+
+async fn rtmp_socket(ctx: &Context, tcp: TcpStream, peer: SocketAddr) -> Option<Arc<dyn Socket>> {
+    let Some(config) = ctx.tls.config(Speaks::Rtmp) else {
+        return Some(Arc::new(tcp));
     };
-    crate::rtmp::serve(ctx, socket, peer, place).await;
+    match first(ctx, &tcp).await {
+        First::Gone => None,
+        // Whoever says nothing yet is told by the session that it is late.
+        First::Plain | First::Nothing => Some(Arc::new(tcp)),
+        First::Tls => Some(Arc::new(secure(ctx, tcp, peer, config).await?)),
+    }
 }
 
 /// Public HTTP.

@@ -42,7 +42,8 @@ pub(crate) async fn serve(
         if let Some(upgrade) = head.upgrade.take() {
             let early = before.slice(head.bytes..);
             let request = ws_flv::Request { socket, peer, place, head, upgrade, early };
-            return ws_flv::serve(ctx, request).await;
+            // Apart, like all that is no viewer of HTTP-FLV: of those there are many.
+            return Box::pin(ws_flv::serve(ctx, request)).await;
         }
         return http_flv::serve(ctx, socket, peer, place, head).await;
     }
@@ -53,8 +54,10 @@ pub(crate) async fn serve(
     }
     // One request a connection: the next one might ask for media, which this library must not see.
     let io = TokioIo::new(Duplex { before, socket });
-    let _ =
-        library().keep_alive(false).serve_connection(io, TowerToHyperService::new(router)).await;
+    let mut library = library();
+    let connection =
+        library.keep_alive(false).serve_connection(io, TowerToHyperService::new(router));
+    let _ = Box::pin(connection).await;
 }
 
 /// Tells a peer that speaks plain HTTP, or anything else, where TLS is spoken.

@@ -51,7 +51,8 @@ pub(crate) async fn serve(ctx: Arc<Context>, request: Request) {
         return answer(&*request.socket, &Answer::upgrade_required()).await;
     }
     if protocols.iter().any(|p| p == PUBLISH) {
-        request.publish(ctx).await;
+        // Apart: a viewer, who stays as long, is not to be as large.
+        Box::pin(request.publish(ctx)).await;
     } else {
         request.play(ctx).await;
     }
