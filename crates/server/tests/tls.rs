@@ -4,7 +4,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use common::{Folder, TestServer, exchange, read, send};
 use thalweg_client::{Error, Player, Trust};
@@ -148,6 +148,50 @@ async fn what_is_wrong_with_a_certificate_is_said_with_its_file() {
         assert!(error.contains(file) && error.contains(words), "{error}");
         assert!(!error.contains("AAAA"), "nothing of a file is quoted: {error}");
     }
+}
+
+/// A certificate that is good between two moments, in days from now.
+fn certificate_between(folder: &Path, from: i64, until: i64) -> CertificateConfig {
+    let day = |n: i64| {
+        let days = Duration::from_secs(86_400 * n.unsigned_abs());
+        if n < 0 { SystemTime::now() - days } else { SystemTime::now() + days }
+    };
+    let mut params = rcgen::CertificateParams::new(names_for("localhost")).unwrap();
+    (params.not_before, params.not_after) = (day(from).into(), day(until).into());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let (chain_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&chain_file, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    CertificateConfig { chain: chain_file, key: key_file }
+}
+
+#[tokio::test]
+async fn a_reload_takes_no_certificate_whose_time_is_over_or_to_come() {
+    let folder = Folder::new("time");
+    let (server, trust) = TestServer::secure(&folder);
+    for (from, until, words) in [(-2, -1, "expired on"), (1, 2, "good only from")] {
+        let certificates = vec![certificate_between(&folder.0, from, until)];
+        let error = server.reloader.reload(Config { certificates, ..Config::default() });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("cert.pem") && error.contains(words), "{error}");
+    }
+    let mut publisher = server.publish("room").await;
+    send(&mut publisher, &Recipe::default().frames_for(500)).await;
+    let url = format!("https://{}/live/room.flv", server.https.unwrap());
+    Player::connect_with(&url, &trust).await.expect("the old certificate stays");
+
+    // At the start there is nothing better; and one that is in use does not block other changes.
+    let expired = certificate_between(&folder.0, -2, -1);
+    let server = TestServer::with(|c| c.certificates = vec![expired.clone()]);
+    let config = Config { certificates: vec![expired], ..Config::default() };
+    server.reloader.reload(config).unwrap();
+    // Whether there is TLS at all was decided at the start.
+    assert!(server.reloader.reload(Config::default()).unwrap().contains(&"certificate"));
+    let mut hello = TcpStream::connect(server.https.unwrap()).await.unwrap();
+    hello.write_all(&[22, 3, 1, 0, 4, 1, 0, 0, 0]).await.unwrap();
+    let mut answer = [0; 1];
+    hello.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [21], "still an alert, not a plain answer");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Reader {
     /// it has been taken.
     ///
     /// # Errors
-    /// [`Misbehaved::WebSocket`], after which the reader is of no more use; [`close_code`] says how
+    /// [`Misbehaved::WebSocket`], after which the reader is of no more use; [`Flaw::close_code`] says how
     /// to close.
     pub fn next<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Piece<'a>>, Misbehaved> {
         while !input.is_empty() {
