@@ -51,10 +51,8 @@ pub(crate) async fn https(
     place: Place,
     router: Router,
 ) {
-    let Some(config) = ctx.tls.config(Speaks::Media) else {
-        tracing::warn!(%peer, "no certificate any more: nothing is served over HTTPS");
-        return;
-    };
+    // Where there is a listener there is a certificate: no reload takes the last one away.
+    let Some(config) = ctx.tls.config(Speaks::Media) else { return };
     match first(&ctx, &tcp).await {
         First::Gone | First::Nothing => {}
         First::Plain => crate::http::serve_insecure(&tcp, peer).await,
@@ -86,11 +84,16 @@ pub(crate) async fn operator(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr
 
 /// Looks at the first byte, as long as the server does not stop.
 async fn first(ctx: &Context, tcp: &TcpStream) -> First {
-    // Whoever comes while it stops is let in to be told so.
+    unless_stopped(ctx, tls::first(tcp)).await.unwrap_or(First::Gone)
+}
+
+/// Lets work end, unless the server begins to stop meanwhile. Whoever comes while it stops already is let
+/// in to be told so.
+async fn unless_stopped<T>(ctx: &Context, work: impl Future<Output = T>) -> Option<T> {
     let is_stopping = ctx.is_stopping();
     tokio::select! {
-        first = tls::first(tcp) => first,
-        () = ctx.stopped(), if !is_stopping => First::Gone,
+        done = work => Some(done),
+        () = ctx.stopped(), if !is_stopping => None,
     }
 }
 
@@ -101,12 +104,7 @@ async fn secure(
     peer: SocketAddr,
     config: Arc<ServerConfig>,
 ) -> Option<TlsSocket> {
-    let is_stopping = ctx.is_stopping();
-    let shaken = tokio::select! {
-        shaken = tls::accept(tcp, config) => shaken,
-        () = ctx.stopped(), if !is_stopping => return None,
-    };
-    match shaken {
+    match unless_stopped(ctx, tls::accept(tcp, config)).await? {
         Ok(socket) => Some(socket),
         Err(error) => {
             ctx.metrics.protocol_error();

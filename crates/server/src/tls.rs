@@ -143,8 +143,7 @@ pub(crate) async fn accept(
     tcp: TcpStream,
     config: Arc<ServerConfig>,
 ) -> Result<TlsSocket, HandshakeError> {
-    let greeted = async { TlsSocket::accept(tcp, config).await };
-    match tokio::time::timeout(HANDSHAKE_MAX, greeted).await {
+    match tokio::time::timeout(HANDSHAKE_MAX, TlsSocket::accept(tcp, config)).await {
         Ok(socket) => Ok(socket?),
         Err(_) => Err(HandshakeError::TooLong),
     }

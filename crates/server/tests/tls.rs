@@ -80,7 +80,7 @@ async fn handshakes_that_stall_break_off_or_make_no_sense_cost_nobody_else_anyth
 async fn the_operators_pages_are_there_by_tls_as_well() {
     let folder = Folder::new("operator");
     let (server, _) = TestServer::secure(&folder);
-    let ca = folder.0.join("authority.pem");
+    let ca = folder.path().join("authority.pem");
     for (version, want) in [("--http2", "2"), ("--http1.1", "1.1")] {
         let url = format!("https://{}/healthz", server.operator);
         let curl = tokio::process::Command::new("curl")
@@ -113,10 +113,10 @@ fn load(certificate: CertificateConfig) -> String {
 #[tokio::test]
 async fn what_is_wrong_with_a_certificate_is_said_with_its_file() {
     let folder = Folder::new("certificates");
-    let good = certificate(&folder.0.join("one"));
-    let other = certificate(&folder.0.join("two"));
+    let good = certificate(&folder.path().join("one"));
+    let other = certificate(&folder.path().join("two"));
     let file = |name: &str, text: &str| -> PathBuf {
-        let path = folder.0.join(name);
+        let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     };
@@ -170,7 +170,7 @@ async fn a_reload_takes_no_certificate_whose_time_is_over_or_to_come() {
     let folder = Folder::new("time");
     let (server, trust) = TestServer::secure(&folder);
     for (from, until, words) in [(-2, -1, "expired on"), (1, 2, "good only from")] {
-        let certificates = vec![certificate_between(&folder.0, from, until)];
+        let certificates = vec![certificate_between(folder.path(), from, until)];
         let error = server.reloader.reload(Config { certificates, ..Config::default() });
         let error = error.unwrap_err().to_string();
         assert!(error.contains("cert.pem") && error.contains(words), "{error}");
@@ -181,7 +181,7 @@ async fn a_reload_takes_no_certificate_whose_time_is_over_or_to_come() {
     Player::connect_with(&url, &trust).await.expect("the old certificate stays");
 
     // At the start there is nothing better; and one that is in use does not block other changes.
-    let expired = certificate_between(&folder.0, -2, -1);
+    let expired = certificate_between(folder.path(), -2, -1);
     let server = TestServer::with(|c| c.certificates = vec![expired.clone()]);
     let config = Config { certificates: vec![expired], ..Config::default() };
     server.reloader.reload(config).unwrap();
@@ -209,8 +209,8 @@ async fn a_reload_changes_the_certificate_for_newcomers_or_nothing() {
     assert!(server.reloader.reload(config).unwrap_err().to_string().contains("gone.pem"));
     Player::connect_with(&url, &trust).await.expect("the old certificate stays");
 
-    let renewed = certificate(&folder.0.join("another authority"));
-    let authority = Authority::open(&folder.0.join("another authority")).unwrap();
+    let renewed = certificate(&folder.path().join("another authority"));
+    let authority = Authority::open(&folder.path().join("another authority")).unwrap();
     let config = Config { certificates: vec![renewed], ..Config::default() };
     let waiting = server.reloader.reload(config.clone()).unwrap();
     assert!(waiting.contains(&"rtmp.listen"), "ports change at the next start: {waiting:?}");

@@ -10,5 +10,6 @@
 pub mod alloc;
 pub mod corpus;
 pub mod cut;
+pub mod folder;
 pub mod media;
 pub mod pair;

@@ -9,7 +9,6 @@
 )]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +20,7 @@ use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
 use thalweg_server::tls::local::{Authority, names_for};
 use thalweg_server::{Config, Pages, Reloader, Server};
+pub use thalweg_testkit::folder::Folder;
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -71,7 +71,7 @@ impl TestServer {
 
     /// A server with a certificate, and whom to trust to believe it.
     pub fn secure(folder: &Folder) -> (Self, Trust) {
-        let authority = Authority::open(&folder.0).unwrap();
+        let authority = Authority::open(folder.path()).unwrap();
         let certificate = authority.issue(&names_for("localhost")).unwrap();
         let trust = Trust::system().and(authority.certificate().as_bytes()).unwrap();
         (TestServer::with(|c| c.certificates = vec![certificate]), trust)
@@ -159,24 +159,6 @@ impl TestServer {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("five seconds, and it still does not hold of {name}");
-    }
-}
-
-/// A folder that goes away.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("thalweg-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
