@@ -72,6 +72,28 @@ pub enum Misbehaved {
     NoMedia,
     #[error("publisher silent for too long")]
     Silent,
+    #[error("the control stream does not begin with RTMU")]
+    NotRtmpUdp,
+    #[error("no version that both know: the peer's highest is {0}, the lowest here is 1")]
+    NoCommonVersion(u8),
+    #[error("control message of {len} bytes, the limit is {max}")]
+    ControlTooLong { len: usize, max: usize },
+    #[error("feedback of type {0:#x} is cut short")]
+    FeedbackTooShort(u8),
+    #[error("more than {0} control messages in a second")]
+    ControlFlood(u32),
+    #[error("a second control stream")]
+    SecondControlStream,
+    #[error("a media header that cannot be: its kind, number or GOP")]
+    MediaHeader,
+    #[error("a media stream that ends in the middle of a message")]
+    MediaCut,
+    #[error("media number {seq}, when {next} is due and {ahead} more may be ahead of it")]
+    MediaSeq { seq: u32, next: u32, ahead: u32 },
+    #[error("more than {0} tracks in one session")]
+    TooManyTracks(usize),
+    #[error("media from a viewer")]
+    MediaFromViewer,
     #[error("too many commands waiting for an answer")]
     TooManyCommands,
 }

@@ -24,6 +24,7 @@ pub mod flv;
 pub mod fuzz;
 pub mod media;
 pub mod rtmp;
+pub mod rtmp_udp;
 pub mod time;
 pub mod websocket;
 

@@ -54,6 +54,24 @@ impl Config {
     }
 }
 
+/// Whether no other picture refers to this one: the first slice says so. Lengths are of four bytes, as
+/// every encoder in the field writes them; anything else is in doubt, and so is not.
+pub(crate) fn is_disposable(mut access_unit: &[u8]) -> bool {
+    for _ in 0..NALS_BEFORE_SLICE_MAX {
+        let mut r = Reader::new(access_unit);
+        let Some(nal) = r.u32().and_then(|len| r.take(len as usize)) else { return false };
+        match nal.first() {
+            Some(head) if (1..=5).contains(&(head & 0x1f)) => return head >> 5 & 3 == 0,
+            Some(_) => access_unit = r.rest(),
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Parameter sets, delimiters and messages before the first slice: a handful.
+const NALS_BEFORE_SLICE_MAX: usize = 16;
+
 fn parse_sps(nal: &[u8]) -> Option<Config> {
     let rbsp = without_emulation_prevention(nal.get(1..)?);
     let b = &mut Bits::new(&rbsp);

@@ -59,6 +59,18 @@ pub fn audio(payload: &[u8]) -> Class {
     class.unwrap_or_default()
 }
 
+/// Whether no other picture refers to this one, as far as its bytes say: a legacy disposable frame,
+/// or H.264 whose first slice has `nal_ref_idc` 0 (H.264 section 7.4.1). `false` when in doubt.
+pub fn is_disposable(payload: &[u8]) -> bool {
+    let class = video(payload);
+    let is_legacy = payload.first().is_some_and(|b| b & 0x80 == 0);
+    if is_legacy && payload.first().is_some_and(|b| b >> 4 == FRAME_DISPOSABLE) {
+        return true;
+    }
+    let data = payload.get(class.data_at..).unwrap_or_default();
+    class.codec == Some(Codec::Avc) && !class.config && avc::is_disposable(data)
+}
+
 /// The H.264 configuration in a video body, if that is what it is.
 pub fn avc_config(payload: &[u8]) -> Option<avc::Config> {
     let class = video(payload);
@@ -195,6 +207,8 @@ impl Class {
 }
 
 const FRAME_KEY: u8 = 1;
+/// An inter frame that no other refers to.
+const FRAME_DISPOSABLE: u8 = 3;
 const FRAME_GENERATED_KEY: u8 = 4;
 /// "Video info or command": a byte that Flash players obeyed.
 const FRAME_COMMAND: u8 = 5;

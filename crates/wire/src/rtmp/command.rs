@@ -134,7 +134,7 @@ impl Status {
     }
 
     /// What the information object is made of, in the customary order.
-    pub(super) fn properties(&self) -> Vec<(String, Value)> {
+    pub(crate) fn properties(&self) -> Vec<(String, Value)> {
         let level = match self.level {
             Level::Status => "status",
             Level::Error => "error",
@@ -155,6 +155,7 @@ pub mod code {
     pub const CONNECT_REJECTED: &str = "NetConnection.Connect.Rejected";
     pub const CONNECT_APP_SHUTDOWN: &str = "NetConnection.Connect.AppShutdown";
     pub const CONNECT_CLOSED: &str = "NetConnection.Connect.Closed";
+    pub const CONNECT_RECONNECT_REQUEST: &str = "NetConnection.Connect.ReconnectRequest";
     pub const CALL_FAILED: &str = "NetConnection.Call.Failed";
     pub const PUBLISH_START: &str = "NetStream.Publish.Start";
     pub const PUBLISH_BAD_NAME: &str = "NetStream.Publish.BadName";
@@ -165,6 +166,7 @@ pub mod code {
     pub const PLAY_RESET: &str = "NetStream.Play.Reset";
     pub const PLAY_START: &str = "NetStream.Play.Start";
     pub const PLAY_STOP: &str = "NetStream.Play.Stop";
+    pub const PLAY_INSUFFICIENT_BW: &str = "NetStream.Play.InsufficientBW";
     pub const PLAY_FAILED: &str = "NetStream.Play.Failed";
     pub const PLAY_STREAM_NOT_FOUND: &str = "NetStream.Play.StreamNotFound";
     pub const PLAY_UNPUBLISH_NOTIFY: &str = "NetStream.Play.UnpublishNotify";

@@ -1,0 +1,332 @@
+//! The arithmetic of congestion control "live" (section 10).
+//!
+//! A live stream sends what the encoder makes and no more, so this does not look for the most the path
+//! can carry: it looks for a queue. While round trips stay near their least, the window grows to a cap
+//! that is a few times what the stream needs; when they grow, a queue is building, and it shrinks.
+//! Loss alone means little on a radio link, and is heeded only when it is heavy, or comes together with
+//! a queue. Loss-based controllers starve at one lost packet in a hundred.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How much may be in flight.
+#[derive(Debug, Clone)]
+pub struct Live {
+    mtu: u64,
+    window: u64,
+    /// What the stream brings, bytes a second; 0 while nobody knows.
+    rate: u64,
+    rtts: MinRtt,
+    srtt: Duration,
+    recent: Recent,
+    shrunk_at: Option<Instant>,
+    loss_seen_at: Option<Instant>,
+}
+
+/// Bytes acknowledged and lost, the older worth less.
+#[derive(Debug, Clone, Default)]
+struct Recent {
+    acked: u64,
+    lost: u64,
+    halved_at: Option<Instant>,
+}
+
+impl Live {
+    /// A controller for a path of this MTU, of which nothing is known.
+    pub fn new(mtu: u16) -> Self {
+        let mtu = u64::from(mtu);
+        let rtts = MinRtt::default();
+        let mut live = Live {
+            mtu,
+            window: 0,
+            rate: 0,
+            rtts,
+            srtt: INITIAL_RTT,
+            recent: Recent::default(),
+            shrunk_at: None,
+            loss_seen_at: None,
+        };
+        live.window = live.initial();
+        live
+    }
+
+    /// Bytes that may be in flight.
+    pub fn window(&self) -> u64 {
+        self.window
+    }
+
+    /// The window to begin with.
+    pub fn initial(&self) -> u64 {
+        (INITIAL_PACKETS * self.mtu).min(self.cap())
+    }
+
+    /// Least round trip of the last 10 s.
+    pub fn min_rtt(&self) -> Duration {
+        self.rtts.least().unwrap_or(self.srtt)
+    }
+
+    /// What the stream brings, bits a second.
+    pub fn set_bitrate(&mut self, bits_per_s: u64) {
+        self.rate = bits_per_s / 8;
+        self.clamp();
+    }
+
+    /// The path takes packets of this length.
+    pub fn set_mtu(&mut self, mtu: u16) {
+        self.mtu = u64::from(mtu);
+        self.clamp();
+    }
+
+    /// Bytes were acknowledged that were sent at `sent`. `app_limited`: there was nothing more to send.
+    pub fn handle_ack(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        srtt: Duration,
+    ) {
+        self.srtt = srtt;
+        self.rtts.add(now, now.saturating_duration_since(sent));
+        self.recent.fade(now);
+        self.recent.acked += bytes;
+        let queue = self.queue();
+        if queue > QUEUE_LONG {
+            self.shrink(now, QUEUE_FACTOR);
+        } else if queue < QUEUE_SHORT && !app_limited {
+            self.window += bytes;
+        }
+        self.clamp();
+    }
+
+    /// Bytes were lost.
+    pub fn handle_loss(&mut self, now: Instant, bytes: u64, is_persistent: bool) {
+        self.recent.fade(now);
+        self.recent.lost += bytes;
+        if is_persistent {
+            self.window = PERSISTENT_PACKETS * self.mtu;
+            return;
+        }
+        if self.loss_seen_at.is_some_and(|at| now.saturating_duration_since(at) < self.srtt) {
+            return;
+        }
+        self.loss_seen_at = Some(now);
+        let percent = self.recent.lost_percent();
+        let is_queue = self.queue() > QUEUE_WITH_LOSS;
+        if percent > LOSS_HEAVY_PERCENT || percent > LOSS_LIGHT_PERCENT && is_queue {
+            self.shrink(now, LOSS_FACTOR);
+        }
+        self.clamp();
+    }
+
+    /// How long packets wait on the way.
+    fn queue(&self) -> Duration {
+        self.srtt.saturating_sub(self.min_rtt())
+    }
+
+    /// Once a round trip at most.
+    fn shrink(&mut self, now: Instant, factor: (u64, u64)) {
+        if self.shrunk_at.is_some_and(|at| now.saturating_duration_since(at) < self.srtt) {
+            return;
+        }
+        self.shrunk_at = Some(now);
+        self.window = self.window / factor.1 * factor.0;
+    }
+
+    fn clamp(&mut self) {
+        self.window = self.window.clamp(self.floor(), self.cap());
+    }
+
+    /// Some times what the stream needs on this path; a good deal while nobody knows that.
+    fn cap(&self) -> u64 {
+        if self.rate == 0 {
+            return CAP_BYTES_UNKNOWN;
+        }
+        let rtt_us = self.srtt.max(CAP_RTT_MIN).as_micros() as u64;
+        let needed = self.rate.saturating_mul(rtt_us) / 1_000_000;
+        (needed.saturating_mul(5) / 2 + CAP_BYTES_MORE).min(CAP_BYTES_MAX)
+    }
+
+    /// A tenth of a second of the stream, within bounds.
+    fn floor(&self) -> u64 {
+        (self.rate / 10)
+            .clamp(FLOOR_PACKETS_MIN * self.mtu, FLOOR_PACKETS_MAX * self.mtu)
+            .min(self.cap())
+    }
+}
+
+impl Recent {
+    fn fade(&mut self, now: Instant) {
+        let halved_at = self.halved_at.get_or_insert(now);
+        while now.saturating_duration_since(*halved_at) >= FADE {
+            *halved_at += FADE;
+            self.acked /= 2;
+            self.lost /= 2;
+            if self.acked == 0 && self.lost == 0 {
+                *halved_at = now;
+            }
+        }
+    }
+
+    fn lost_percent(&self) -> u64 {
+        (100 * self.lost).checked_div(self.acked + self.lost).unwrap_or_default()
+    }
+}
+
+/// The least round trip of late, in buckets.
+#[derive(Debug, Clone, Default)]
+struct MinRtt {
+    /// When each bucket began, and its least; oldest first.
+    buckets: VecDeque<(Instant, Duration)>,
+}
+
+impl MinRtt {
+    fn add(&mut self, now: Instant, rtt: Duration) {
+        let fresh = |at: Instant| now.saturating_duration_since(at);
+        match self.buckets.back_mut() {
+            Some((at, least)) if fresh(*at) < BUCKET => *least = rtt.min(*least),
+            _ => self.buckets.push_back((now, rtt)),
+        }
+        while self.buckets.len() > 1
+            && self.buckets.front().is_some_and(|(at, _)| fresh(*at) >= SPAN)
+        {
+            self.buckets.pop_front();
+        }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.buckets.iter().map(|(_, rtt)| *rtt).min()
+    }
+}
+
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// A key frame of 60 KB and what else comes meanwhile, at once.
+const INITIAL_PACKETS: u64 = 80;
+const PERSISTENT_PACKETS: u64 = 4;
+const FLOOR_PACKETS_MIN: u64 = 8;
+const FLOOR_PACKETS_MAX: u64 = 24;
+const CAP_RTT_MIN: Duration = Duration::from_millis(100);
+/// A key frame beside the stream.
+const CAP_BYTES_MORE: u64 = 64 << 10;
+const CAP_BYTES_MAX: u64 = 4 << 20;
+/// As if the stream had 2.5 Mbit/s.
+const CAP_BYTES_UNKNOWN: u64 = 144 << 10;
+/// A queue this long is ours to drain.
+const QUEUE_LONG: Duration = Duration::from_millis(100);
+/// With less than this there is room to grow.
+const QUEUE_SHORT: Duration = Duration::from_millis(40);
+const QUEUE_WITH_LOSS: Duration = Duration::from_millis(60);
+const LOSS_HEAVY_PERCENT: u64 = 35;
+const LOSS_LIGHT_PERCENT: u64 = 2;
+const QUEUE_FACTOR: (u64, u64) = (85, 100);
+const LOSS_FACTOR: (u64, u64) = (8, 10);
+const FADE: Duration = Duration::from_millis(500);
+/// The least round trip is that of the last 10 s.
+const SPAN: Duration = Duration::from_secs(10);
+const BUCKET: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MTU: u64 = 1200;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// Acknowledges `bytes` that were on their way for `rtt`.
+    fn ack(live: &mut Live, now: Instant, bytes: u64, rtt: Duration) {
+        live.handle_ack(now, now - rtt, bytes, false, rtt);
+    }
+
+    fn of_two_mbit() -> (Live, Instant) {
+        let mut live = Live::new(MTU as u16);
+        live.set_bitrate(2_000_000);
+        let now = Instant::now() + Duration::from_secs(60);
+        ack(&mut live, now, 0, ms(50));
+        (live, now)
+    }
+
+    #[test]
+    fn it_begins_with_a_key_frame_and_grows_to_its_cap() {
+        let (mut live, mut now) = of_two_mbit();
+        assert_eq!(live.window(), 80 * MTU);
+        for _ in 0..100 {
+            now += ms(10);
+            ack(&mut live, now, 10 * MTU, ms(50));
+        }
+        // 2.5 x 250 000 bytes/s x 100 ms, and a key frame.
+        assert_eq!(live.window(), 62_500 + 65_536);
+    }
+
+    #[test]
+    fn a_stream_that_sends_less_than_it_may_gets_no_more() {
+        let (mut live, now) = of_two_mbit();
+        live.handle_ack(now, now - ms(50), 100 * MTU, true, ms(50));
+        assert_eq!(live.window(), 80 * MTU);
+    }
+
+    #[test]
+    fn loss_by_chance_is_ignored() {
+        let (mut live, mut now) = of_two_mbit();
+        for n in 0..400 {
+            now += ms(5);
+            if n % 10 == 0 {
+                live.handle_loss(now, MTU, false)
+            } else {
+                ack(&mut live, now, MTU, ms(55))
+            }
+        }
+        assert!(live.window() >= 80 * MTU, "{}", live.window());
+    }
+
+    #[test]
+    fn a_queue_shrinks_it_once_a_round_trip_down_to_its_floor() {
+        let (mut live, mut now) = of_two_mbit();
+        let before = live.window();
+        now += ms(10);
+        ack(&mut live, now, MTU, ms(200));
+        assert_eq!(live.window(), before / 100 * 85);
+        now += ms(10);
+        ack(&mut live, now, MTU, ms(200));
+        assert_eq!(live.window(), before / 100 * 85, "not twice in a round trip");
+        for _ in 0..30 {
+            now += ms(201);
+            ack(&mut live, now, MTU, ms(200));
+        }
+        // 100 ms of 2 Mbit/s are 25 000 bytes.
+        assert_eq!(live.window(), 25_000);
+    }
+
+    #[test]
+    fn loss_with_a_queue_and_heavy_loss_shrink_it() {
+        let (mut live, mut now) = of_two_mbit();
+        ack(&mut live, now, 20 * MTU, ms(120));
+        now += ms(200);
+        live.handle_loss(now, MTU, false);
+        assert_eq!(live.window(), 80 * MTU / 10 * 8, "a queue of 70 ms and 4 %");
+        let (mut live, now) = of_two_mbit();
+        ack(&mut live, now, 10 * MTU, ms(50));
+        live.handle_loss(now, 10 * MTU, false);
+        assert!(live.window() < 90 * MTU * 8 / 10 + MTU, "half is lost");
+    }
+
+    #[test]
+    fn a_path_that_is_gone_leaves_four_packets() {
+        let (mut live, now) = of_two_mbit();
+        live.handle_loss(now, 40 * MTU, true);
+        assert_eq!(live.window(), 4 * MTU);
+    }
+
+    #[test]
+    fn the_least_round_trip_is_forgotten_after_ten_seconds() {
+        let (mut live, mut now) = of_two_mbit();
+        assert_eq!(live.min_rtt(), ms(50));
+        for _ in 0..120 {
+            now += ms(100);
+            ack(&mut live, now, 0, ms(80));
+        }
+        assert_eq!(live.min_rtt(), ms(80), "the path has become longer");
+    }
+}
