@@ -194,6 +194,12 @@ impl StreamReader {
         }
     }
 
+    /// The header of a single message, once it has come.
+    pub fn header(&self) -> Option<Header> {
+        let bytes = self.begun.first_chunk().filter(|_| self.shape == Some(Shape::Single))?;
+        Header::decode(bytes).ok()
+    }
+
     /// Bytes kept.
     pub fn held_bytes(&self) -> usize {
         self.begun.capacity()

@@ -1,0 +1,163 @@
+//! Media on its way in: accepts and reads streams, and gives the receiver what they bring.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use thalweg_wire::rtmp_udp::media::{Header, StreamReader};
+use thalweg_wire::rtmp_udp::receiver::{Arrived, Receiver};
+use tokio::time::Sleep;
+use web_transport_quinn::{ReadError, RecvStream};
+
+use crate::session::{Lost, Session};
+
+/// One session's incoming media.
+pub struct Inflow {
+    session: Session,
+    receiver: Receiver,
+    body_bytes_max: usize,
+    accepting: Option<BoxFuture<'static, Result<RecvStream, Lost>>>,
+    readings: FuturesUnordered<BoxFuture<'static, Result<Read, Lost>>>,
+    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+/// A stream that is read.
+struct Reading {
+    stream: RecvStream,
+    reader: StreamReader,
+    /// What came and is not yet taken apart.
+    rest: Bytes,
+}
+
+/// What a stream has brought.
+enum Read {
+    /// A message of a burst; there may be more.
+    Part(Header, Bytes, Reading),
+    /// A message, or the end of a burst.
+    Last(Option<(Header, Bytes)>),
+    /// The sender has given it up; its header had come, or not.
+    Reset(Option<Header>),
+}
+
+impl std::fmt::Debug for Inflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inflow").field("readings", &self.readings.len()).finish_non_exhaustive()
+    }
+}
+
+impl Inflow {
+    /// Receives messages of at most so many bytes.
+    pub fn new(session: Session, receiver: Receiver, body_bytes_max: usize) -> Self {
+        Inflow {
+            session,
+            receiver,
+            body_bytes_max,
+            accepting: None,
+            readings: FuturesUnordered::new(),
+            timer: None,
+        }
+    }
+
+    /// The rules: configuration and patience go in here.
+    pub fn receiver(&mut self) -> &mut Receiver {
+        &mut self.receiver
+    }
+
+    /// The next frame whose turn has come. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// [`Lost`]: the connection is over, or the peer has broken the protocol.
+    pub async fn next(&mut self) -> Result<Arrived, Lost> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrived, Lost>> {
+        loop {
+            if let Some(arrived) = self.receiver.poll_frame() {
+                return Poll::Ready(Ok(arrived));
+            }
+            let accepted = self.poll_accept(cx)?;
+            let read = self.poll_readings(cx)?;
+            if !accepted && !read && !self.poll_timer(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+        let session = &self.session;
+        let accepting = self.accepting.get_or_insert_with(|| {
+            let session = session.clone();
+            Box::pin(async move { session.accept_media().await })
+        });
+        let Poll::Ready(accepted) = accepting.as_mut().poll(cx) else { return Ok(false) };
+        self.accepting = None;
+        let reader = StreamReader::new(self.body_bytes_max);
+        let reading = Reading { stream: accepted?, reader, rest: Bytes::new() };
+        self.readings.push(Box::pin(reading.read()));
+        Ok(true)
+    }
+
+    fn poll_readings(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+        let Poll::Ready(Some(read)) = self.readings.poll_next_unpin(cx) else { return Ok(false) };
+        let now = Instant::now();
+        match read? {
+            Read::Part(header, body, reading) => {
+                self.receiver.handle_media(header, body, now)?;
+                self.readings.push(Box::pin(reading.read()));
+            }
+            Read::Last(Some((header, body))) => self.receiver.handle_media(header, body, now)?,
+            Read::Reset(Some(header)) => self.receiver.handle_reset(&header, now)?,
+            Read::Last(None) | Read::Reset(None) => {}
+        }
+        Ok(true)
+    }
+
+    /// Whether the receiver's time has come.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(at) = self.receiver.poll_timeout() else { return false };
+        let (set, sleep) =
+            self.timer.get_or_insert_with(|| (at, Box::pin(tokio::time::sleep_until(at.into()))));
+        // Later deadlines are set when the earlier has passed: most holes are filled before.
+        if at < *set {
+            *set = at;
+            sleep.as_mut().reset(at.into());
+        }
+        if sleep.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.timer = None;
+        self.receiver.handle_timeout(Instant::now());
+        true
+    }
+}
+
+impl Reading {
+    /// Reads up to the end of the next message.
+    async fn read(mut self) -> Result<Read, Lost> {
+        loop {
+            let mut input = &self.rest[..];
+            let message = self.reader.read(&mut input)?;
+            let taken = self.rest.len() - input.len();
+            self.rest = self.rest.split_off(taken);
+            if let Some((header, body)) = message {
+                return Ok(Read::Part(header, body, self));
+            }
+            match self.stream.read_chunk(READ_BYTES_MAX, true).await {
+                Ok(Some(chunk)) => self.rest = chunk.bytes,
+                Ok(None) => return Ok(Read::Last(self.reader.finish()?)),
+                Err(ReadError::Reset(_) | ReadError::InvalidReset(_)) => {
+                    return Ok(Read::Reset(self.reader.header()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Read at one time.
+const READ_BYTES_MAX: usize = 64 << 10;

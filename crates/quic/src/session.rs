@@ -1,0 +1,255 @@
+//! A connection, natively by QUIC or from a browser by WebTransport: the same to whoever uses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{ConnectionError, VarInt};
+use thalweg_wire::error::Misbehaved;
+use thalweg_wire::rtmp_udp::sender::Path;
+use thalweg_wire::rtmp_udp::{Close, WEBTRANSPORT_PATH};
+use web_transport_quinn::{
+    ReadError, RecvStream, Request, SendStream, SessionError, WebTransportError, WriteError, http,
+};
+
+use crate::config::{PUBLISHER_UNI_STREAMS, WINDOW_BYTES};
+use crate::live::Shared;
+
+/// A connection. Clones are the same one.
+#[derive(Clone)]
+pub struct Session {
+    inner: web_transport_quinn::Session,
+    live: Option<Arc<Shared>>,
+    is_browser: bool,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", if self.is_browser { "webtransport" } else { "quic" })
+    }
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Lost {
+    /// The peer closed it.
+    #[error("closed by the peer: {}", words(*code, reason))]
+    Closed {
+        /// A code of [`Close`], or another.
+        code: u32,
+        /// What it says.
+        reason: String,
+    },
+    /// The peer did not answer any more.
+    #[error("the peer has been silent for too long")]
+    TimedOut,
+    /// We closed it.
+    #[error("closed by us")]
+    Here,
+    /// TLS failed: another certificate than was expected, or no protocol that both speak.
+    #[error("{0}")]
+    Tls(String),
+    /// Something else went wrong on the way.
+    #[error("{0}")]
+    Transport(String),
+    /// Something was wrong with what the peer said.
+    #[error("{0}")]
+    Protocol(#[from] thalweg_wire::Error),
+}
+
+/// How a connection fares.
+#[derive(Debug, Clone, Copy)]
+pub struct Vitals {
+    /// Round trips.
+    pub path: Path,
+    /// Bytes that may be in flight.
+    pub cwnd: u64,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Of these, lost.
+    pub packets_lost: u64,
+    /// Datagrams that came.
+    pub datagrams_received: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+}
+
+impl Session {
+    /// A native peer's.
+    pub fn raw(connection: quinn::Connection) -> Session {
+        let live = Shared::of(&connection);
+        Session { inner: web_transport_quinn::Session::raw(connection), live, is_browser: false }
+    }
+
+    /// A browser's, once it has asked for the right path; every other is answered 404.
+    ///
+    /// # Errors
+    /// [`Lost`] when it asks for something else, or nothing that can be understood.
+    pub async fn browser(connection: quinn::Connection) -> Result<Session, Lost> {
+        let live = Shared::of(&connection);
+        let other = |e: web_transport_quinn::ServerError| Lost::Transport(e.to_string());
+        let request = Request::accept(connection).await.map_err(other)?;
+        if request.url.path() != WEBTRANSPORT_PATH {
+            let path = request.url.path().to_owned();
+            request.reject(http::StatusCode::NOT_FOUND).await.map_err(other)?;
+            return Err(Lost::Transport(format!("a browser asked for {path:?}")));
+        }
+        let inner = request.ok().await.map_err(other)?;
+        Ok(Session { inner, live, is_browser: true })
+    }
+
+    pub(crate) fn of_browser(inner: web_transport_quinn::Session) -> Session {
+        let live = Shared::of(&inner);
+        Session { inner, live, is_browser: true }
+    }
+
+    /// Whether the peer is a browser.
+    pub fn is_browser(&self) -> bool {
+        self.is_browser
+    }
+
+    /// The QUIC connection.
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.inner
+    }
+
+    /// Grants a publisher that was let in what it needs (section 8).
+    pub fn let_in_publisher(&self) {
+        let connection = self.connection();
+        connection.set_max_concurrent_uni_streams(VarInt::from_u32(PUBLISHER_UNI_STREAMS));
+        connection.set_receive_window(VarInt::from_u32(WINDOW_BYTES));
+    }
+
+    /// Tells congestion control what the stream brings.
+    pub fn set_bitrate(&self, bits_per_s: u64) {
+        if let Some(live) = &self.live {
+            live.set_bitrate(bits_per_s);
+        }
+    }
+
+    /// How it fares.
+    pub fn vitals(&self) -> Vitals {
+        let connection = self.connection();
+        let stats = connection.stats();
+        let srtt = connection.rtt();
+        let least = self.live.as_ref().map(|l| l.min_rtt()).filter(|rtt| !rtt.is_zero());
+        Vitals {
+            path: Path { srtt, min_rtt: least.unwrap_or_else(|| connection.min_rtt()) },
+            cwnd: stats.path.cwnd,
+            packets_sent: stats.path.sent_packets,
+            packets_lost: stats.path.lost_packets,
+            datagrams_received: stats.udp_rx.datagrams,
+            bytes_sent: stats.udp_tx.bytes,
+        }
+    }
+
+    /// Closes it, and says why. What was written and not yet sent is lost.
+    pub fn close(&self, why: Close, reason: &str) {
+        let end = reason.floor_char_boundary(REASON_BYTES_MAX);
+        self.inner.close(why as u32, &reason.as_bytes()[..end]);
+    }
+
+    /// Waits until it is over.
+    pub async fn closed(&self) -> Lost {
+        self.inner.closed().await.into()
+    }
+
+    /// Waits until the peer opens a second control stream, which it must not; or is gone.
+    pub async fn second_control(&self) -> Lost {
+        match self.accept_control().await {
+            Ok(_) => Lost::Protocol(Misbehaved::SecondControlStream.into()),
+            Err(lost) => lost,
+        }
+    }
+
+    /// Waits until a viewer sends media, which it must not; or is gone.
+    pub async fn media_from_viewer(&self) -> Lost {
+        match self.accept_media().await {
+            Ok(_) => Lost::Protocol(Misbehaved::MediaFromViewer.into()),
+            Err(lost) => lost,
+        }
+    }
+
+    pub(crate) async fn open_control(&self) -> Result<(SendStream, RecvStream), Lost> {
+        Ok(self.inner.open_bi().await?)
+    }
+
+    pub(crate) async fn accept_control(&self) -> Result<(SendStream, RecvStream), Lost> {
+        Ok(self.inner.accept_bi().await?)
+    }
+
+    pub(crate) async fn open_media(&self) -> Result<SendStream, Lost> {
+        Ok(self.inner.open_uni().await?)
+    }
+
+    pub(crate) async fn accept_media(&self) -> Result<RecvStream, Lost> {
+        Ok(self.inner.accept_uni().await?)
+    }
+}
+
+impl Lost {
+    /// The peer's code, if it is one of the protocol's.
+    pub fn close(&self) -> Option<Close> {
+        match self {
+            Lost::Closed { code, .. } => Close::from_code(*code),
+            _ => None,
+        }
+    }
+}
+
+impl From<SessionError> for Lost {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::WebTransportError(WebTransportError::Closed(code, reason)) => {
+                Lost::Closed { code, reason }
+            }
+            SessionError::ConnectionError(error) => error.into(),
+            other => Lost::Transport(other.to_string()),
+        }
+    }
+}
+
+impl From<ConnectionError> for Lost {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::ApplicationClosed(close) => Lost::Closed {
+                code: u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX),
+                reason: String::from_utf8_lossy(&close.reason).into_owned(),
+            },
+            ConnectionError::TimedOut => Lost::TimedOut,
+            ConnectionError::LocallyClosed => Lost::Here,
+            // TLS alerts are QUIC's codes 0x100 to 0x1ff (RFC 9001 section 4.8).
+            ConnectionError::TransportError(e) if u64::from(e.code) >> 8 == 1 => {
+                Lost::Tls(e.to_string())
+            }
+            other => Lost::Transport(other.to_string()),
+        }
+    }
+}
+
+impl From<WriteError> for Lost {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::SessionError(error) => error.into(),
+            other => Lost::Transport(other.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for Lost {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::SessionError(error) => error.into(),
+            other => Lost::Transport(other.to_string()),
+        }
+    }
+}
+
+fn words(code: u32, reason: &str) -> String {
+    let name = Close::from_code(code).map_or("code", Close::name);
+    if reason.is_empty() { format!("{name} {code}") } else { format!("{reason} ({name})") }
+}
+
+/// Of a close frame: it has to fit a packet.
+const REASON_BYTES_MAX: usize = 512;
+/// How long a peer may take to read the last of what it is told.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
