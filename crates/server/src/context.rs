@@ -83,7 +83,7 @@ impl Context {
         let Allow { account, credential, class, session: cap } =
             decide(&self.policy.get(), &request, now)?;
         let key = StreamKey::new(&account, &address.app, &address.stream);
-        let credential = credential.map(Credential);
+        let credential = credential.map(|of| Credential { of, takes_over: true });
         Ok(Permit { key, credential, class, cap: cap.map(Box::new), session: None })
     }
 
