@@ -10,7 +10,7 @@ use clap::builder::TypedValueParser;
 use serde_json::json;
 use thalweg_access::{
     Account, Action, Domain, Expiry, Network, Purpose, Query, Request, SESSIONS_MAX, Scheme,
-    Schemes, SignedQuery, Subject, Token, decide,
+    Schemes, SignedQuery, Subject, Token, Way, decide,
 };
 use thalweg_wire::rtmp::address::{host_of, name_of};
 use thalweg_wire::rtmp::{self, Address};
@@ -405,7 +405,8 @@ impl Signed {
     fn check(&self, setup: &Setup, action: Action, times: Times) -> Result<()> {
         let Address { host, app, stream, query, .. } = &self.address;
         let (query, peer) = (Query::new(query), None);
-        let request = Request { action, host, app, stream, query, peer };
+        let way = Way::Tcp;
+        let request = Request { action, way, host, app, stream, query, peer };
         match decide(&setup.policy, &request, times.not_before) {
             Ok(_) => Ok(()),
             Err(reason) => {
