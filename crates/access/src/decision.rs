@@ -4,17 +4,20 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::policy::{Account, Action, Policy, Schemes};
+use crate::policy::{Account, Action, Domain, Policy, Profile, Schemes};
 use crate::query::Query;
 use crate::reason::Reason;
 use crate::sign::{Signature, Unsigned};
-use crate::strong::{StrongSignature, Subject};
+use crate::spent::Mark;
+use crate::strong::{Purpose, StrongSignature, Subject};
 
 /// What somebody wants.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// To publish or to watch.
     pub action: Action,
+    /// How it came.
+    pub way: Way,
     /// Host of the URL; a `vhost` parameter is asked first.
     pub host: &'a str,
     /// App of the URL.
@@ -28,6 +31,15 @@ pub struct Request<'a> {
     pub peer: Option<IpAddr>,
 }
 
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Over TCP: RTMP, HTTP or a WebSocket.
+    Tcp,
+    /// Over UDP. A play takes a signature then, whatever its domain asks for.
+    Udp,
+}
+
 /// What is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
@@ -36,10 +48,16 @@ pub struct Allow {
     /// Set when a valid signature was shown, compulsory or not. Two requests for one stream with
     /// the same credential come from holders of the same key.
     pub credential: Option<String>,
+    /// Whether the credential is good enough to take a stream over from a publisher that is there.
+    pub takes_over: bool,
     /// How a play is to be served.
     pub class: Class,
     /// Set when the URL says how many may use it at the same time: whoever serves them counts.
     pub session: Option<SessionCap>,
+    /// How many may watch the stream over UDP at the same time: whoever serves them counts.
+    pub udp_viewers_max: u32,
+    /// Set when a signature of the vendor's was shown that would let push: for [`crate::Spent`].
+    pub mark: Option<Mark>,
 }
 
 /// How many sessions of a URL there may be.
@@ -77,7 +95,7 @@ impl Class {
     }
 }
 
-/// Decides.
+/// Decides, all but what is known only from earlier requests: that is for [`crate::Spent`].
 ///
 /// # Errors
 /// The reason to refuse.
@@ -91,16 +109,26 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Result
     if policy.is_foreign(account, request.stream) {
         return Err(Reason::ForeignAccount);
     }
-    let compulsory = account.domains_for(request.action, host).iter().any(|d| d.auth);
+    if request.is_udp_play() && account.udp_viewers_max == 0 {
+        return Err(Reason::NotAllowed);
+    }
+    let compulsory = request.is_signature_compulsory(account, host);
     let check = Check { account, host, request, compulsory, now_unix_s };
     let shown = match Proof::find(request.query).and_then(|proof| check.proof(&proof)) {
         Err(reason) if compulsory => return Err(reason),
         shown => shown.ok(),
     };
     let is_signed = shown.is_some();
-    let Shown { class, session } = shown.unwrap_or(Shown::NOTHING);
-    let credential = is_signed.then(|| format!("account {}", account.bizid));
-    Ok(Allow { account: Arc::clone(&account.bizid), credential, class, session })
+    let Shown { class, session, mark } = shown.unwrap_or(Shown::NOTHING);
+    Ok(Allow {
+        account: Arc::clone(&account.bizid),
+        credential: is_signed.then(|| format!("account {}", account.bizid)),
+        takes_over: is_signed,
+        class,
+        session,
+        udp_viewers_max: account.udp_viewers_max,
+        mark,
+    })
 }
 
 /// A signature of a URL, not yet verified.
@@ -125,10 +153,11 @@ impl<'a> Proof<'a> {
 struct Shown {
     class: Class,
     session: Option<SessionCap>,
+    mark: Option<Mark>,
 }
 
 impl Shown {
-    const NOTHING: Shown = Shown { class: Class::Live, session: None };
+    const NOTHING: Shown = Shown { class: Class::Live, session: None, mark: None };
 }
 
 /// Verifies signatures, and after them what they say: a wrong one is not told whether the rest
@@ -149,21 +178,33 @@ impl Check<'_> {
         }
     }
 
-    /// With a `bizid`, a play URL is one of RTC mode. The vendor signs those with the push key until
-    /// a play key is set, so where none is asked for either will do.
     fn vendors(&self, signature: &Signature<'_>) -> Result<Shown, Reason> {
-        let Request { action, query, .. } = *self.request;
-        let has_bizid = query.get("bizid").is_some_and(|id| !id.is_empty());
-        let is_rtc = action == Action::Play && has_bizid;
-        let mut signed = self.vendors_by(signature, action);
-        if is_rtc && !self.compulsory {
-            signed = match signed {
-                Err(Reason::AuthBad) => self.vendors_by(signature, Action::Push),
+        let mut signed = self.vendors_by(signature, self.request.action);
+        let takes_push_key = self.request.takes_push_key(self.account, self.compulsory);
+        if takes_push_key && signed == Err(Reason::AuthBad) {
+            signed = match self.vendors_by(signature, Action::Push) {
+                // Where the push key makes no such signatures this is just one with a wrong key.
+                Err(Reason::AuthWeak) => Err(Reason::AuthBad),
                 signed => signed,
             };
         }
-        signed
-            .map(|()| Shown { class: if is_rtc { Class::Rtc } else { Class::Live }, session: None })
+        signed?;
+        let class = if self.request.is_rtc() { Class::Rtc } else { Class::Live };
+        Ok(Shown { class, session: None, mark: self.mark(signature) })
+    }
+
+    /// What is to be remembered of a valid signature, or looked for. A play's is remembered if it
+    /// would let push, at whatever domain.
+    fn mark(&self, signature: &Signature<'_>) -> Option<Mark> {
+        let Request { action, stream, .. } = *self.request;
+        let of_push = || self.account.domains.iter().filter(|d| d.action == Action::Push);
+        let lets_push = |d: &Domain| d.schemes == Schemes::Any && d.keys.verify(stream, signature);
+        let is_shared = || self.account.profile == Profile::Vendor && of_push().any(lets_push);
+        if action == Action::Play && !is_shared() {
+            return None;
+        }
+        let validity_s = of_push().map(|d| d.validity_s).max().unwrap_or_default();
+        Some(signature.mark(stream, validity_s))
     }
 
     /// Whether a key for that action made a signature, and it holds.
@@ -192,6 +233,9 @@ impl Check<'_> {
         if token.purpose.action() != self.request.action {
             return Err(Reason::WrongAction);
         }
+        if self.request.is_udp_play() && token.purpose != Purpose::Udp {
+            return Err(Reason::WrongAction);
+        }
         if token.expires_unix_s < self.now_unix_s {
             return Err(Reason::AuthExpired);
         }
@@ -204,7 +248,8 @@ impl Check<'_> {
         }
         self.not_revoked(token.not_before_unix_s)?;
         let cap = |max| SessionCap { id: Arc::from(signature.sig), max };
-        Ok(Shown { class: token.purpose.class(), session: token.sessions_max.map(cap) })
+        let session = token.sessions_max.map(cap);
+        Ok(Shown { class: token.purpose.class(), session, mark: None })
     }
 
     fn not_revoked(&self, made_unix_s: Option<u64>) -> Result<(), Reason> {
@@ -217,6 +262,29 @@ impl Check<'_> {
 }
 
 impl<'a> Request<'a> {
+    pub(crate) fn is_udp_play(&self) -> bool {
+        self.action == Action::Play && self.way == Way::Udp
+    }
+
+    pub(crate) fn is_signature_compulsory(&self, account: &Account, host: &str) -> bool {
+        self.is_udp_play() || account.domains_for(self.action, host).iter().any(|d| d.auth)
+    }
+
+    /// Whether this is a play that a signature of the vendor's makes one of RTC mode: one over UDP,
+    /// or with a `bizid`.
+    pub(crate) fn is_rtc(&self) -> bool {
+        let has_bizid = self.query.get("bizid").is_some_and(|id| !id.is_empty());
+        self.action == Action::Play && (self.way == Way::Udp || has_bizid)
+    }
+
+    /// Whether the vendor's signature of this play may be by the push key as well. The vendor signs
+    /// plays of RTC mode with it until a play key is set. Over TCP that only makes them faster: where
+    /// a signature is asked for, it is the play key's.
+    pub(crate) fn takes_push_key(&self, account: &Account, compulsory: bool) -> bool {
+        let is_open = self.way == Way::Udp || !compulsory;
+        account.profile == Profile::Vendor && self.is_rtc() && is_open
+    }
+
     /// What a strong signature of an account's is made over.
     pub(crate) fn subject(&self, account: &'a str) -> Subject<'a> {
         Subject { account, app: self.app, stream: self.stream }

@@ -1,10 +1,10 @@
 //! What is right and what is wrong with a URL, rule by rule, in words.
 
-use crate::decision::{Request, decide};
-use crate::policy::{Account, Action, Domain, Policy, Schemes};
+use crate::decision::{Allow, Request, Way, decide};
+use crate::policy::{Account, Action, Domain, Policy, Profile, Schemes};
 use crate::reason::Reason;
 use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
-use crate::strong::StrongSignature;
+use crate::strong::{Purpose, StrongSignature, Token};
 
 mod strong;
 
@@ -33,13 +33,15 @@ pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<F
     let host = request.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(request.host);
     let account = policy.account_of(host);
     let domains = account.domains_for(request.action, host);
-    let compulsory = domains.iter().any(|d| d.auth);
+    let compulsory = request.is_signature_compulsory(account, host);
     let findings = Vec::new();
     let mut look = Look { policy, request, host, account, domains, compulsory, findings };
     look.account();
     look.bizid();
     look.signature(now_unix_s);
-    look.outcome(&decide(policy, request, now_unix_s));
+    let decision = decide(policy, request, now_unix_s);
+    look.over_udp(&decision, now_unix_s);
+    look.outcome(&decision);
     look.findings
 }
 
@@ -53,7 +55,7 @@ struct Look<'a> {
     findings: Vec<Finding>,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
         self.findings.push(Finding { verdict, text: text.into() });
     }
@@ -108,19 +110,35 @@ impl Look<'_> {
         if signature.scheme == Scheme::Sha256 {
             self.say(Verdict::Good, "the signature is SHA-256");
         }
-        let mut takers = self.domains.iter().filter(|d| d.schemes == Schemes::Any);
-        let signer = takers.find(|d| d.keys.verify(self.request.stream, &signature));
-        let Some(&signer) = signer else {
+        let Some(signer) = self.vendors_signer(&signature) else {
             let text = format!("the signature does not fit: {}", self.guess(&signature));
             return self.say(self.flaw(), text);
         };
-        let bizid = &self.account.bizid;
+        let (bizid, signer_name) = (&self.account.bizid, signer.action.name());
         let is_backup = signer.keys.is_backup(self.request.stream, &signature);
         let which = if is_backup { "backup " } else { "" };
-        let text = format!("the signature fits the {which}{name} key of account {bizid}");
+        let text = format!("the signature fits the {which}{signer_name} key of account {bizid}");
         self.say(Verdict::Good, text);
+        if signer.action != self.request.action {
+            let text = "whoever has it to watch could push with it as well, until the first play: \
+                        sign plays with the play key";
+            self.say(Verdict::Odd, text);
+        }
         self.expiry(&signature, signer.validity_s, now_unix_s);
         self.revoked(None, now_unix_s);
+    }
+
+    /// The domain whose key made a signature of the vendor's that counts here.
+    fn vendors_signer(&self, signature: &Signature<'_>) -> Option<&'a Domain> {
+        let takes_push_key = self.request.takes_push_key(self.account, self.compulsory);
+        let others = match takes_push_key {
+            true => self.account.domains_for(Action::Push, self.host),
+            false => Vec::new(),
+        };
+        let is_signer = |d: &&Domain| {
+            d.schemes == Schemes::Any && d.keys.verify(self.request.stream, signature)
+        };
+        self.domains.iter().copied().chain(others).find(is_signer)
     }
 
     fn unsigned(&mut self, why: Unsigned) {
@@ -150,7 +168,9 @@ impl Look<'_> {
         let without_prefix = stream.split_once('_').map(|(_, rest)| rest);
         if fits(other, stream) {
             let (made, asked) = (other.name(), action.name());
-            format!("it was made with the {made} key, not the {asked} key")
+            let is_strict = self.account.profile == Profile::Strict && self.request.is_rtc();
+            let why = if is_strict { "; the account's profile is strict" } else { "" };
+            format!("it was made with the {made} key, not the {asked} key{why}")
         } else if fits(action, &format!("{stream}.flv")) {
             "it was made over the name with .flv; the suffix is not signed".to_owned()
         } else if fits(action, &format!("{app}/{stream}")) {
@@ -206,7 +226,29 @@ impl Look<'_> {
         }
     }
 
-    fn outcome(&mut self, decision: &Result<crate::Allow, Reason>) {
+    /// What would become of the same play over UDP. A refusal that is the same is not said twice.
+    fn over_udp(&mut self, decision: &Result<Allow, Reason>, now_unix_s: u64) {
+        let request = Request { way: Way::Udp, ..*self.request };
+        if !request.is_udp_play() || self.request.is_udp_play() {
+            return;
+        }
+        let is_for_udp = Token::of(request.query).is_some_and(|t| t.purpose == Purpose::Udp);
+        match decide(self.policy, &request, now_unix_s) {
+            Ok(Allow { udp_viewers_max: max, .. }) => {
+                let text = format!("over UDP it is good, for {max} viewers of a stream");
+                self.say(Verdict::Good, text);
+            }
+            Err(reason) if *decision == Err(reason) => {}
+            Err(reason) => {
+                let is_meant = is_for_udp || self.request.is_rtc();
+                let verdict = if is_meant { Verdict::Odd } else { Verdict::Good };
+                let text = format!("over UDP it would be refused, {}: {reason}", reason.code());
+                self.say(verdict, text);
+            }
+        }
+    }
+
+    fn outcome(&mut self, decision: &Result<Allow, Reason>) {
         let name = self.request.action.name();
         match decision {
             Ok(_) => self.say(Verdict::Good, format!("a {name} with this URL is allowed")),

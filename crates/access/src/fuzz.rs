@@ -4,27 +4,34 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::{
-    Account, Action, Domain, Expiry, Key, Keys, Network, Policy, Purpose, Query, Request, Revoked,
-    Scheme, Schemes, SignedQuery, Subject, Token, Verdict, decide, explain,
+    Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, Profile, Purpose, Query,
+    Request, Revoked, Scheme, Schemes, SignedQuery, Spent, Subject, Token, UDP_VIEWERS_USUAL,
+    Verdict, Way, decide, explain,
 };
 
 /// Three lines: host, stream, query. Nothing unsigned is ever let in where a signature is
 /// compulsory, and what we sign always is. A token that can be read can be written, and what it
-/// forbids is refused however well it is signed.
+/// forbids is refused however well it is signed. What has let watch does not let push.
 pub fn signed_url(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (host, stream, query) = (line(), line(), line());
     let Some(policy) = policy() else { return };
-    for action in [Action::Push, Action::Play] {
+    let (mut spent, mut has_watched) = (Spent::default(), false);
+    for (action, way) in DOORS {
         let query = Query::new(query);
         let peer = Some(PEER);
-        let request = Request { action, host, app: "live", stream, query, peer };
+        let request = Request { action, way, host, app: "live", stream, query, peer };
         let _ = explain(&policy, &request, NOW);
         if let Ok(allow) = decide(&policy, &request, NOW) {
-            assert!(allow.credential.is_some() || action == Action::Play);
-            assert!(allow.credential.is_some() || allow.session.is_none());
+            let is_signed = allow.credential.is_some();
+            assert!(is_signed || (action, way) == (Action::Play, Way::Tcp));
+            assert!(is_signed || allow.session.is_none() && allow.mark.is_none());
+            assert!(allow.class == Class::Rtc || (action, way) != (Action::Play, Way::Udp));
+            let is_spent = allow.mark.is_some() && action == Action::Push && has_watched;
+            has_watched |= allow.mark.is_some() && action == Action::Play;
+            assert_eq!(spent.judge(action, allow, NOW).is_err(), is_spent);
         }
     }
     if let Some(tw) = Query::new(query).get("tw")
@@ -42,11 +49,13 @@ fn what_it_forbids_is_refused(policy: &Policy, host: &str, stream: &str, token: 
     let domain = account.signing_domain(token.purpose.action(), host);
     let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, token));
     let Some(Ok(signed)) = signed else { return };
-    for action in [Action::Push, Action::Play] {
+    for (action, way) in DOORS {
         let (query, peer) = (Query::new(&signed.text), Some(PEER));
-        let request = Request { action, host, app: "live", stream, query, peer };
+        let request = Request { action, way, host, app: "live", stream, query, peer };
         let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
+        let is_udp = (action, way) == (Action::Play, Way::Udp);
         let holds = token.purpose.action() == action
+            && (token.purpose == Purpose::Udp || !is_udp)
             && token.expires_unix_s >= NOW
             && token.not_before_unix_s.is_none_or(|n| n <= NOW)
             && token.from.is_none_or(|network| network.contains(PEER));
@@ -61,14 +70,17 @@ fn what_it_forbids_is_refused(policy: &Policy, host: &str, stream: &str, token: 
 fn what_we_sign_is_let_in(policy: &Policy, host: &str, stream: &str) {
     let account = policy.account_of(host);
     let Some(domain) = account.signing_domain(Action::Push, host) else { return };
-    let check = |action, signed: &SignedQuery| {
+    let check = |action, way, signed: &SignedQuery| {
         let (query, peer) = (Query::new(&signed.text), Some(PEER));
-        let request = Request { action, host, app: "live", stream, query, peer };
+        let request = Request { action, way, host, app: "live", stream, query, peer };
         let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
         assert!(is_signed || stream.contains('_'), "only a foreign prefix refuses what we signed");
     };
     let signed = SignedQuery::new(&domain.keys.main, Scheme::Md5, stream, Expiry { unix_s: NOW });
-    check(Action::Push, &signed);
+    check(Action::Push, Way::Tcp, &signed);
+    if account.profile == Profile::Vendor {
+        check(Action::Play, Way::Udp, &signed);
+    }
     let subject = Subject { account: &account.bizid, app: "live", stream };
     for purpose in [Purpose::Push, Purpose::Play, Purpose::Udp] {
         let token = Token {
@@ -81,9 +93,20 @@ fn what_we_sign_is_let_in(policy: &Policy, host: &str, stream: &str) {
         let domain = account.signing_domain(purpose.action(), host);
         let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, &token));
         let Some(Ok(signed)) = signed else { continue };
-        check(purpose.action(), &signed);
+        check(purpose.action(), Way::Tcp, &signed);
+        if purpose != Purpose::Play {
+            check(purpose.action(), Way::Udp, &signed);
+        }
     }
 }
+
+/// Plays first.
+const DOORS: [(Action, Way); 4] = [
+    (Action::Play, Way::Tcp),
+    (Action::Play, Way::Udp),
+    (Action::Push, Way::Tcp),
+    (Action::Push, Way::Udp),
+];
 
 const NOW: u64 = 1_700_000_000;
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -97,13 +120,17 @@ fn policy() -> Option<Policy> {
         validity_s: 0,
         schemes: Schemes::Any,
     };
-    let account = |bizid: &str, host: Option<&str>| Account {
+    let account = |bizid: &str, host: Option<&str>, profile| Account {
         bizid: Arc::from(bizid),
         domains: vec![
             domain(Action::Push, host, "a key for pushing"),
             domain(Action::Play, None, "a key for playing"),
         ],
         revoked: Revoked::default(),
+        profile,
+        udp_viewers_max: UDP_VIEWERS_USUAL,
     };
-    Policy::new(vec![account("1", None), account("8888", Some("push.example.com"))]).ok()
+    let ours = account("1", None, Profile::Strict);
+    let vendors = account("8888", Some("push.example.com"), Profile::Vendor);
+    Policy::new(vec![ours, vendors]).ok()
 }

@@ -15,6 +15,8 @@
 //! ```
 //!
 //! The other one, strong, is an HMAC over all of what is granted; see [`Token`].
+//!
+//! What depends on earlier requests is [`Spent`], which has the last word.
 
 mod decision;
 mod explain;
@@ -27,15 +29,20 @@ mod policy;
 mod query;
 mod reason;
 mod sign;
+mod spent;
 mod strong;
 
-pub use decision::{Allow, Class, Request, SessionCap, decide};
+pub use decision::{Allow, Class, Request, SessionCap, Way, decide};
 pub use explain::{Finding, Verdict, explain};
 pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};
 pub use network::{BadNetwork, Network};
-pub use policy::{Account, Action, Domain, Policy, PolicyError, Revoked, Schemes};
+pub use policy::{
+    Account, Action, Domain, Policy, PolicyError, Profile, Revoked, Schemes, UDP_VIEWERS_MAX,
+    UDP_VIEWERS_USUAL,
+};
 pub use query::Query;
 pub use reason::Reason;
 pub use sign::{Expiry, Scheme, Signature, SignedQuery, TimeFormat};
+pub use spent::{Mark, Spent};
 pub use strong::{BadToken, Purpose, SESSIONS_MAX, Subject, Token};

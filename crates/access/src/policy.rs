@@ -39,6 +39,22 @@ pub struct Account {
     pub domains: Vec<Domain>,
     /// Which URLs are no longer good.
     pub revoked: Revoked,
+    /// Whose key signs a play over UDP.
+    pub profile: Profile,
+    /// How many may watch a stream over UDP at the same time, at most [`UDP_VIEWERS_MAX`]. 0: nobody
+    /// watches over UDP.
+    pub udp_viewers_max: u32,
+}
+
+/// Whose key signs a play over UDP, and one in RTC mode, where the vendor's signature makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// The play key. What lets watch does not let push.
+    #[default]
+    Strict,
+    /// The vendor's rule: the push key, or the play key. What the push key made would let push as
+    /// well: see [`crate::Spent`].
+    Vendor,
 }
 
 /// Which signed URLs of an account are no longer good: those made before a moment. A URL that does
@@ -89,6 +105,7 @@ pub enum PolicyError {
     NoDomain(String, &'static str),
     ShortKey(String),
     KnownKey(String),
+    UdpViewers(String),
 }
 
 impl std::fmt::Display for PolicyError {
@@ -107,6 +124,9 @@ impl std::fmt::Display for PolicyError {
                 "a key of account {b} is printed in a manual, where everyone can read it: choose \
                  another, or leave it out to have one made"
             ),
+            PolicyError::UdpViewers(b) => {
+                write!(f, "account {b} has more than {UDP_VIEWERS_MAX} viewers over UDP")
+            }
         }
     }
 }
@@ -213,6 +233,9 @@ impl Account {
                 return Err(PolicyError::NoDomain(bizid(), action.name()));
             }
         }
+        if self.udp_viewers_max > UDP_VIEWERS_MAX {
+            return Err(PolicyError::UdpViewers(bizid()));
+        }
         let keys = self.domains.iter().flat_map(|d| [Some(&d.keys.main), d.keys.backup.as_ref()]);
         for key in keys.flatten() {
             let secret = key.reveal();
@@ -241,6 +264,10 @@ impl Domain {
     }
 }
 
+/// As many may watch a stream over UDP where nobody says how many: the vendor's number.
+pub const UDP_VIEWERS_USUAL: u32 = 10;
+/// The most that can be said: with 4 MiB unsent for each, a stream that nobody can read takes 4 GiB.
+pub const UDP_VIEWERS_MAX: u32 = 1000;
 /// The vendor lets keys be as short as eight; a dictionary finds those in an hour.
 const KEY_CHARS_MIN: usize = 8;
 /// Keys of the vendor's samples and of ours: known to everyone.

@@ -24,12 +24,14 @@ pub enum Reason {
     Full,
     TooMany,
     UrlInUse,
+    ViewerLimit,
+    NotAllowed,
     Stopping,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 19] = [
+    pub const ALL: [Reason; 21] = [
         Reason::AuthMissing,
         Reason::AuthMalformed,
         Reason::AuthBad,
@@ -48,6 +50,8 @@ impl Reason {
         Reason::Full,
         Reason::TooMany,
         Reason::UrlInUse,
+        Reason::ViewerLimit,
+        Reason::NotAllowed,
         Reason::Stopping,
     ];
 
@@ -72,6 +76,8 @@ impl Reason {
             Reason::Full => "server-full",
             Reason::TooMany => "too-many",
             Reason::UrlInUse => "url-in-use",
+            Reason::ViewerLimit => "viewer-limit",
+            Reason::NotAllowed => "not-allowed",
             Reason::Stopping => "stopping",
         }
     }
@@ -101,12 +107,13 @@ impl Reason {
             | Reason::WrongAction
             | Reason::WrongAddress
             | Reason::Revoked
-            | Reason::ForeignAccount => 403,
+            | Reason::ForeignAccount
+            | Reason::NotAllowed => 403,
             Reason::ReservedApp | Reason::BadName => 400,
             Reason::NotFound => 404,
             Reason::InUse => 409,
             Reason::Barred => 403,
-            Reason::TooMany | Reason::UrlInUse => 429,
+            Reason::TooMany | Reason::UrlInUse | Reason::ViewerLimit => 429,
             Reason::Full | Reason::Stopping => 503,
         }
     }
@@ -128,7 +135,10 @@ impl Reason {
             Reason::AuthExpired => "the URL has expired: sign a new one",
             Reason::AuthNotYet => "the URL is not good yet",
             Reason::AuthWeak => "this domain takes only tw signatures",
-            Reason::WrongAction => "the URL is signed for the other one of push and play",
+            Reason::WrongAction => {
+                "the URL is signed for something else: push, play, or play over UDP; or it is one to \
+                 push that somebody has watched with"
+            }
             Reason::WrongAddress => "the URL is signed for a network that you are not in",
             Reason::Revoked => {
                 "URLs made before a certain moment are revoked; this one was, or does not say when \
@@ -145,6 +155,8 @@ impl Reason {
             Reason::Full => "the server is full",
             Reason::TooMany => "too many connections from this address",
             Reason::UrlInUse => "as many sessions as the URL allows are there already",
+            Reason::ViewerLimit => "as many as may watch this stream over UDP are there already",
+            Reason::NotAllowed => "nobody may watch this account's streams over UDP",
             Reason::Stopping => "the server is stopping",
         }
     }

@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 
 use crate::keys::Key;
 use crate::query::Query;
+use crate::spent::Mark;
 use crate::strong::{BadToken, Subject, Token};
 
 /// The hash of a signature.
@@ -87,6 +88,11 @@ impl<'a> Signature<'a> {
     /// Compares in a time that does not depend on where the digests differ.
     pub(crate) fn matches(&self, digest: &[u8]) -> bool {
         self.digest.ct_eq(digest).into()
+    }
+
+    /// By what it is remembered, until so long after its end.
+    pub(crate) fn mark(&self, stream: &str, validity_s: u64) -> Mark {
+        Mark::new(&self.digest, stream, self.expiry.unix_s.saturating_add(validity_s))
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use thalweg_access::{
-    Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, PolicyError, Purpose,
-    Query, Reason, Request, Revoked, Scheme, Schemes, SignedQuery, Subject, Token, Verdict, decide,
-    explain,
+    Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, PolicyError, Profile,
+    Purpose, Query, Reason, Request, Revoked, Scheme, Schemes, SignedQuery, Subject, Token,
+    UDP_VIEWERS_MAX, UDP_VIEWERS_USUAL, Verdict, Way, decide, explain,
 };
 use thalweg_testkit::corpus;
 
@@ -22,7 +22,13 @@ fn domain(action: Action, host: Option<&str>, main: &str, backup: Option<&str>) 
 }
 
 fn account(bizid: &str, domains: Vec<Domain>) -> Account {
-    Account { bizid: Arc::from(bizid), domains, revoked: Revoked::default() }
+    Account {
+        bizid: Arc::from(bizid),
+        domains,
+        revoked: Revoked::default(),
+        profile: Profile::Strict,
+        udp_viewers_max: UDP_VIEWERS_USUAL,
+    }
 }
 
 /// Account 1 owns every host nobody names; 8888 has domains of its own, and signs plays too.
@@ -77,7 +83,8 @@ fn request<'a>(
     stream: &'a str,
     query: &'a str,
 ) -> Request<'a> {
-    Request { action, host, app, stream, query: Query::new(query), peer: Some(PEER) }
+    let way = Way::Tcp;
+    Request { action, way, host, app, stream, query: Query::new(query), peer: Some(PEER) }
 }
 
 fn ask(action: Action, host: &str, app: &str, stream: &str, query: &str) -> Result<String, Reason> {
@@ -285,6 +292,14 @@ fn policies_that_contradict_themselves() {
             PolicyError::KnownKey("1".into()),
         ),
         ("short key", vec![account("1", both(None, "1234567"))], PolicyError::ShortKey("1".into())),
+        (
+            "a crowd over UDP",
+            vec![Account {
+                udp_viewers_max: UDP_VIEWERS_MAX + 1,
+                ..account("1", both(None, "long enough"))
+            }],
+            PolicyError::UdpViewers("1".into()),
+        ),
     ] {
         assert_eq!(Policy::new(accounts).err(), Some(want), "{name}");
     }
@@ -352,6 +367,9 @@ fn rtc_mode_is_for_plays_with_an_account_number_and_a_valid_signature() {
     let play_key = signed("play key of 1", "room", NOW + 60);
     let push_key = signed("push key of 1", "room", NOW + 60);
     let expired = signed("play key of 1", "room", NOW - 60);
+    let mut accounts = accounts();
+    accounts[0].profile = Profile::Vendor;
+    let policy = Policy::new(accounts).unwrap();
     for (name, action, query, want) in [
         ("nothing", Action::Play, String::new(), Class::Live),
         ("signed, as any play may be", Action::Play, play_key.clone(), Class::Live),
@@ -370,7 +388,7 @@ fn rtc_mode_is_for_plays_with_an_account_number_and_a_valid_signature() {
     ] {
         let (host, app, stream) = ("h", "live", "room");
         let request = request(action, host, app, stream, &query);
-        let allow = decide(&policy(), &request, NOW).unwrap();
+        let allow = decide(&policy, &request, NOW).unwrap();
         assert_eq!(allow.class, want, "{name}");
         let is_signed = query.contains("txSecret") && name != "over";
         // A push key opens plays of this class only.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
 use thalweg_server::Config;
-use thalweg_server::config::{AccountConfig, ActionConfig, DomainConfig, SchemesConfig};
+use thalweg_server::config::{
+    AccountConfig, ActionConfig, DomainConfig, ProfileConfig, SchemesConfig,
+};
 
 use crate::keyfile::KeyFile;
 
@@ -46,21 +48,27 @@ pub(crate) struct Args {
 impl Setup {
     /// Reads the configuration file, if there is one, and the keys; makes the keys it lacks.
     pub(crate) fn load(args: &Args) -> Result<Setup> {
-        Setup::read(args, true)
+        Setup::read(args, ProfileConfig::Strict, true)
+    }
+
+    /// The same for the demo: where no account is configured, the one that everyone starts with
+    /// takes URLs as the vendor's back ends sign them.
+    pub(crate) fn load_for_demo(args: &Args) -> Result<Setup> {
+        Setup::read(args, ProfileConfig::Vendor, true)
     }
 
     /// The same for those who would be misled by keys that are new: it makes none.
     pub(crate) fn load_existing(args: &Args) -> Result<Setup> {
-        Setup::read(args, false)
+        Setup::read(args, ProfileConfig::Strict, false)
     }
 
-    fn read(args: &Args, may_make_keys: bool) -> Result<Setup> {
+    fn read(args: &Args, usual: ProfileConfig, may_make_keys: bool) -> Result<Setup> {
         let mut config = read_config(args.config.as_deref())?;
         if let Some(folder) = &args.data_dir {
             config.data_dir.clone_from(folder);
         }
         let mut keys = KeyFile::open(&config.data_dir, may_make_keys)?;
-        let policy = policy(&config.accounts, &mut keys)?;
+        let policy = policy(&config.accounts, usual, &mut keys)?;
         Ok(Setup { config, policy, keys })
     }
 }
@@ -87,14 +95,9 @@ fn read_config(path: Option<&Path>) -> Result<Config> {
     Ok(config)
 }
 
-/// The accounts of a configuration, or the one that everyone starts with.
-fn policy(accounts: &[AccountConfig], keys: &mut KeyFile) -> Result<Policy> {
-    let usual = [AccountConfig {
-        bizid: USUAL_BIZID.to_owned(),
-        domains: Vec::new(),
-        revoked_before: None,
-        revoked: Vec::new(),
-    }];
+/// The accounts of a configuration, or the one that everyone starts with, whose profile is `usual`.
+fn policy(accounts: &[AccountConfig], usual: ProfileConfig, keys: &mut KeyFile) -> Result<Policy> {
+    let usual = [AccountConfig { profile: usual, ..AccountConfig::new(USUAL_BIZID) }];
     let accounts = if accounts.is_empty() { &usual } else { accounts };
     let accounts: Result<Vec<Account>> = accounts.iter().map(|a| account(a, keys)).collect();
     Policy::new(accounts?).context("in the accounts of the configuration")
@@ -119,8 +122,13 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
             domains.push(domain(&config.bizid, d, keys)?);
         }
     }
-    let revoked = revoked(config);
-    Ok(Account { bizid: Arc::from(config.bizid.as_str()), domains, revoked })
+    Ok(Account {
+        bizid: Arc::from(config.bizid.as_str()),
+        domains,
+        revoked: revoked(config),
+        profile: config.profile.into(),
+        udp_viewers_max: config.udp_viewers_max,
+    })
 }
 
 fn revoked(config: &AccountConfig) -> Revoked {
@@ -152,3 +160,54 @@ fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Doma
 
 const USUAL_FILE: &str = "thalweg.toml";
 const USUAL_BIZID: &str = "1";
+
+#[cfg(test)]
+mod tests {
+    use thalweg_access::Profile;
+    use thalweg_testkit::folder::Folder;
+
+    use super::*;
+
+    fn policy_of(name: &str, accounts: &str, usual: ProfileConfig) -> Policy {
+        let folder = Folder::new(name);
+        let config = Config::parse(accounts).unwrap();
+        let mut keys = KeyFile::open(folder.path(), true).unwrap();
+        policy(&config.accounts, usual, &mut keys).unwrap()
+    }
+
+    #[test]
+    fn every_account_is_born_with_keys_of_its_own_for_push_and_for_play() {
+        let accounts = "[[account]]\nbizid = \"1\"\n\
+                        [[account.domain]]\naction = \"push\"\nhost = \"push.example.com\"\n\
+                        [[account]]\nbizid = \"2\"";
+        let mut keys = Vec::new();
+        for (name, accounts) in [("born-two", accounts), ("born-alone", ""), ("born-again", "")] {
+            let policy = policy_of(name, accounts, ProfileConfig::Strict);
+            for account in policy.accounts() {
+                let of = |action| account.signing_domain(action, "h").unwrap().keys.main.clone();
+                keys.extend([of(Action::Push), of(Action::Play)]);
+            }
+        }
+        assert_eq!(keys.len(), 8);
+        for (i, key) in keys.iter().enumerate() {
+            assert_eq!(key.reveal().len(), 32, "128 bits");
+            assert!(!keys[..i].contains(key), "each is another");
+        }
+    }
+
+    #[test]
+    fn accounts_are_strict_but_for_the_demos_own() {
+        let strict = "[[account]]\nbizid = \"1\"";
+        let vendor = "[[account]]\nbizid = \"1\"\nprofile = \"vendor\"\nudp_viewers_max = 0";
+        for (accounts, usual, want) in [
+            ("", ProfileConfig::Strict, (Profile::Strict, 10)),
+            ("", ProfileConfig::Vendor, (Profile::Vendor, 10)),
+            (strict, ProfileConfig::Vendor, (Profile::Strict, 10)),
+            (vendor, ProfileConfig::Strict, (Profile::Vendor, 0)),
+        ] {
+            let policy = policy_of("profile", accounts, usual);
+            let account = policy.default_account();
+            assert_eq!((account.profile, account.udp_viewers_max), want, "{accounts}");
+        }
+    }
+}

@@ -128,6 +128,11 @@ fn configurations_that_are_wrong_say_where() {
             "[[account]]\nbizid = \"1\"\n[[account.revoked]]\nstream = \"room\"\nbefore = 1",
             vec!["line 4", "should be app/stream"],
         ),
+        (
+            "[[account]]\nbizid = \"1\"\nudp_viewers_max = 1001",
+            vec!["line 3", "1001 is out of range: 0 to 1000"],
+        ),
+        ("[[account]]\nbizid = \"1\"\nprofile = \"lax\"", vec!["line 3", "strict", "vendor"]),
         ("publish.takeover = \"always\"", vec!["same-credential", "stale-only", "never"]),
         (
             "[[account]]\nbizid = \"1\"\n[[account.domain]]\naction = \"push\"\nkey = \"somestring\"",
@@ -263,6 +268,50 @@ fn strong_urls_say_more_and_check_url_reads_it() {
         let output = server.run(&[&["sign"], &args[..]].concat());
         assert!(!output.status.success() && err(&output).contains(words), "{}", err(&output));
     }
+}
+
+#[test]
+fn a_url_for_low_delay_is_always_signed_and_by_the_play_key() {
+    let accounts = "[[account]]\nbizid = \"1\"\nprofile = \"vendor\"\n\
+                    [[account]]\nbizid = \"2\"\nudp_viewers_max = 0\n\
+                    [[account.domain]]\naction = \"push\"\nhost = \"push.two.example\"\n\
+                    [[account.domain]]\naction = \"play\"\nhost = \"play.two.example\"\n\
+                    [[account]]\nbizid = \"3\"\nudp_viewers_max = 3\n\
+                    [[account.domain]]\naction = \"push\"\nhost = \"push.three.example\"\n\
+                    [[account.domain]]\naction = \"play\"\nhost = \"play.three.example\"\n\
+                    schemes = \"strong\"";
+    let server = Server::with("low-delay", accounts);
+    let rtc = |args: &[&str]| -> serde_json::Value {
+        let output = server.run(&[&["sign", "room", "--json"], args].concat());
+        assert!(output.status.success(), "{}", err(&output));
+        let sheet: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        sheet["play"]["rtc"].clone()
+    };
+    for (args, words) in [
+        (&[][..], "/live/room?bizid=1&txSecret="),
+        (&["--scheme", "sha256"], "/live/room?bizid=1&txSecret="),
+        (&["--scheme", "hmac"], ".udp."),
+        (&["--account", "3"], "rtmp://play.three.example"),
+        (&["--account", "3"], ".udp."),
+    ] {
+        let url = rtc(args);
+        let url = url.as_str().unwrap();
+        assert!(url.starts_with("rtmp://") && url.contains(words), "{url}");
+        let check = out(&server.run(&["check-url", "--as", "play", url]));
+        assert!(check.contains("play key of account"), "{check}");
+        assert!(check.contains("over UDP it is good"), "{check}");
+    }
+    // Nobody may watch so; or not with such a signature.
+    assert!(rtc(&["--account", "2"]).is_null());
+    assert!(rtc(&["--account", "3", "--scheme", "md5"]).is_null());
+    let person = out(&server.run(&["sign", "room"]));
+    for words in
+        ["rtc    rtmp://", "over UDP, 10 viewers at most", "thalweg play --mode rtc \"rtmp"]
+    {
+        assert!(person.contains(words), "{person}");
+    }
+    let off = out(&server.run(&["sign", "room", "--account", "2"]));
+    assert!(!off.contains("rtc"), "{off}");
 }
 
 #[test]

@@ -89,7 +89,8 @@ impl World {
         }
         let publisher = Publisher {
             peer: SocketAddr::from(([192, 0, 2, 1], u16::from(how))),
-            credential: (how & 0x40 == 0).then(|| Credential((how >> 7).to_string())),
+            credential: (how & 0x40 == 0)
+                .then(|| Credential { of: (how >> 7).to_string(), takes_over: how & 0x20 == 0 }),
             agent: String::new(),
         };
         if let Ok(publication) = self.hub.publish(&key(how), publisher, self.now) {

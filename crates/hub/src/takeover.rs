@@ -22,9 +22,14 @@ pub enum TakeOver {
     Never,
 }
 
-/// What a publisher has shown to be let in. Two with the same one may replace each other.
+/// What a publisher has shown to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential(pub String);
+pub struct Credential {
+    /// Whose it is. Two of the same may replace each other.
+    pub of: String,
+    /// Whether it is good enough to replace another publisher, or only to be replaced.
+    pub takes_over: bool,
+}
 
 /// The stream has a publisher, who stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +69,10 @@ impl TakeOver {
         now: Instant,
     ) -> Result<(), InUse> {
         let refused = |fenced_for| Err(InUse { by: incumbent.publisher.peer, fenced_for });
-        let same =
-            newcomer.credential.is_some() && newcomer.credential == incumbent.publisher.credential;
+        let same = match (&newcomer.credential, &incumbent.publisher.credential) {
+            (Some(new), Some(old)) => new.of == old.of && new.takes_over,
+            _ => false,
+        };
         // A push without a credential never disturbs anything, however dead the incumbent looks.
         if !same || self == TakeOver::Never {
             return refused(None);

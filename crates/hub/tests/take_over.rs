@@ -4,7 +4,7 @@
 mod common;
 
 use common::World;
-use thalweg_hub::{InUse, Leave, Limits, Publication, PublishError, TakeOver};
+use thalweg_hub::{Credential, InUse, Leave, Limits, Publication, PublishError, TakeOver};
 use thalweg_testkit::media::Recipe;
 
 /// Keeps a publisher alive: one frame.
@@ -45,6 +45,21 @@ fn a_stranger_disturbs_nothing() {
     world.wait(60_000);
     in_use(world.try_publish(2, None));
     send(&world, &mut old).unwrap();
+}
+
+#[test]
+fn a_credential_that_is_not_good_enough_is_only_replaced() {
+    let mut world = World::new();
+    let weak = || Some(Credential { of: "key".to_owned(), takes_over: false });
+    let first = world.try_publish(1, Some("key")).unwrap();
+    in_use(world.publish_with(2, weak()));
+    world.wait(60_000);
+    in_use(world.publish_with(2, weak()));
+    drop(first);
+    let mut old = world.publish_with(2, weak()).unwrap();
+    in_use(world.publish_with(3, weak()));
+    let _new = world.try_publish(4, Some("key")).unwrap();
+    assert!(send(&world, &mut old).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use thalweg_access::{Action, Schemes};
+use thalweg_access::{Action, Profile, Schemes, UDP_VIEWERS_MAX, UDP_VIEWERS_USUAL};
 use thalweg_wire::rtmp;
 
 use crate::gate::GateLimits;
@@ -180,6 +180,32 @@ pub struct AccountConfig {
     /// The same for single streams.
     #[serde(default)]
     pub revoked: Vec<RevokedConfig>,
+    /// Whose key signs a play over UDP. Default: strict.
+    #[serde(default)]
+    pub profile: ProfileConfig,
+    /// How many may watch a stream over UDP at the same time. Default 10, 0 to 1000; 0 is nobody.
+    #[serde(default = "udp_viewers", deserialize_with = "within::<_, _, 0, UDP_VIEWERS_MOST>")]
+    pub udp_viewers_max: u32,
+}
+
+/// Whose key signs a play over UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileConfig {
+    /// The play key.
+    #[default]
+    Strict,
+    /// The push key, as the vendor has it, or the play key.
+    Vendor,
+}
+
+impl From<ProfileConfig> for Profile {
+    fn from(p: ProfileConfig) -> Self {
+        match p {
+            ProfileConfig::Strict => Profile::Strict,
+            ProfileConfig::Vendor => Profile::Vendor,
+        }
+    }
 }
 
 /// A stream whose URLs are revoked, as an operator writes it.
@@ -392,6 +418,24 @@ impl Config {
     }
 }
 
+impl AccountConfig {
+    /// An account that nothing is said about.
+    pub fn new(bizid: impl Into<String>) -> AccountConfig {
+        AccountConfig {
+            bizid: bizid.into(),
+            domains: Vec::new(),
+            revoked_before: None,
+            revoked: Vec::new(),
+            profile: ProfileConfig::default(),
+            udp_viewers_max: udp_viewers(),
+        }
+    }
+}
+
+fn udp_viewers() -> u32 {
+    UDP_VIEWERS_USUAL
+}
+
 impl Listen {
     fn public(&self, usual: u16) -> u16 {
         self.public_port.or(self.listen.map(|l| l.port())).unwrap_or(usual)
@@ -410,5 +454,6 @@ pub const CACHE_MS_MAX: u64 = 5000;
 const SLOW_MS: u64 = 1000;
 /// Longest gathering of writes.
 pub const FLUSH_MS_MAX: u64 = 500;
+const UDP_VIEWERS_MOST: u64 = UDP_VIEWERS_MAX as u64;
 /// Longest that a URL may stay good after its `txTime`: a year.
 const VALIDITY_S_MAX: u64 = 366 * 86_400;

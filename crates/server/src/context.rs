@@ -1,11 +1,11 @@
 //! What every connection needs, and how a peer is told no.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{
-    Action, Allow, Class, PolicyReader, Query, Reason, Request, SessionCap, decide,
+    Action, Allow, Class, PolicyReader, Query, Reason, Request, SessionCap, Spent, Way, decide,
 };
 use thalweg_hub::{
     Credential, Depth, Hub, Lag, Protocol, Publication, PublishError, Publisher, StreamKey,
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) egress: Arc<Egress>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) sessions: Sessions,
+    /// What plays have shown that would let push.
+    pub(crate) spent: Mutex<Spent>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tls: Store,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -68,11 +70,13 @@ impl Context {
     pub(crate) fn decide(
         &self,
         action: Action,
+        way: Way,
         address: &Address,
         peer: IpAddr,
     ) -> Result<Permit, Denial> {
         let request = Request {
             action,
+            way,
             host: &address.host,
             app: &address.app,
             stream: &address.stream,
@@ -80,11 +84,17 @@ impl Context {
             peer: Some(peer),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Allow { account, credential, class, session: cap } =
-            decide(&self.policy.get(), &request, now)?;
+        let allow = decide(&self.policy.get(), &request, now)?;
+        let Allow { account, credential, takes_over, class, session, udp_viewers_max, .. } =
+            self.spent().judge(action, allow, now).map_err(Denial::of_memory)?;
         let key = StreamKey::new(&account, &address.app, &address.stream);
-        let credential = credential.map(Credential);
-        Ok(Permit { key, credential, class, cap: cap.map(Box::new), session: None })
+        let credential = credential.map(|of| Credential { of, takes_over });
+        let (cap, session) = (session.map(Box::new), None);
+        Ok(Permit { key, credential, class, udp_viewers_max, cap, session })
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a peer the seat of a stream's publisher.
@@ -195,6 +205,9 @@ pub(crate) struct Permit {
     pub(crate) key: StreamKey,
     credential: Option<Credential>,
     pub(crate) class: Class,
+    /// How many may watch the stream over UDP at the same time.
+    #[expect(dead_code, reason = "for what serves them")]
+    pub(crate) udp_viewers_max: u32,
     /// How many may use its URL, until it is one of them. Few URLs say, and every viewer has a
     /// permit: hence the box.
     cap: Option<Box<SessionCap>>,
@@ -219,6 +232,14 @@ impl Permit {
 }
 
 impl Denial {
+    /// What [`Spent`] says, which knows one more thing that can be full.
+    fn of_memory(reason: Reason) -> Denial {
+        match reason {
+            Reason::Full => Denial { reason, words: MEMORY_FULL.to_owned() },
+            reason => reason.into(),
+        }
+    }
+
     /// As an RTMP status.
     pub(crate) fn to_status(&self, action: Action) -> Status {
         Status::error(self.reason.rtmp_code(action), self.words.clone())
@@ -250,6 +271,8 @@ impl From<thalweg_wire::rtmp::address::BadAddress> for Denial {
     }
 }
 
+const MEMORY_FULL: &str = "too many plays of this account were signed with its push key: sign them \
+                           with the play key";
 /// Flush intervals that viewers ask for are multiples of this: ten at most for a stream.
 const FLUSH_MS_STEP: u64 = 50;
 /// Encoders name themselves in a few words.

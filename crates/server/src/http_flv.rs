@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use thalweg_access::{Action, Query, Reason};
+use thalweg_access::{Action, Query, Reason, Way};
 use thalweg_hub::{Filter, Protocol, Subscription};
 use thalweg_wire::rtmp;
 use thalweg_wire::rtmp::Address;
@@ -104,7 +104,7 @@ pub(crate) async fn grant(
         if let Some(reason) = place.refusal() {
             return Err(reason.into());
         }
-        let mut permit = ctx.decide(Action::Play, &address, peer)?;
+        let mut permit = ctx.decide(Action::Play, Way::Tcp, &address, peer)?;
         if !with_body {
             let is_live = ctx.hub.is_live(&permit.key);
             return if is_live { Ok(Granted::Look) } else { Err(Reason::NotFound.into()) };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_access::{Action, Query, Reason};
+use thalweg_access::{Action, Query, Reason, Way};
 use thalweg_hub::{Filter, Leave, Protocol, Publication, Subscription};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
@@ -101,7 +101,7 @@ impl Connection {
             Err(bad) => (Err(bad.into()), String::new()),
             Ok(address) => {
                 let url = address.to_string();
-                let permit = self.ctx.decide(action, &address, self.peer.ip());
+                let permit = self.ctx.decide(action, Way::Tcp, &address, self.peer.ip());
                 (permit.map(|permit| (permit, address)), url)
             }
         }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -69,6 +69,7 @@ impl Server {
             egress,
             gate,
             sessions,
+            spent: Mutex::default(),
             metrics,
             tls,
             stopping,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
-use thalweg_access::{Action, Reason};
+use thalweg_access::{Action, Reason, Way};
 use thalweg_hub::{Leave, Protocol, Publication};
 use thalweg_wire::Error;
 use thalweg_wire::error::Misbehaved;
@@ -228,7 +228,7 @@ impl Request {
         let agent = Context::agent(&self.head.agent);
         let url = format!("ws://{}{}", self.head.host, self.head.path);
         let granted = address(&self.head).and_then(|address| {
-            let permit = ctx.decide(Action::Push, &address, self.peer.ip())?;
+            let permit = ctx.decide(Action::Push, Way::Tcp, &address, self.peer.ip())?;
             take_seat(&ctx, &mut self.place, permit, self.peer, &agent)
         });
         let publication = match granted {

@@ -62,6 +62,9 @@ impl Look<'_> {
         match purpose {
             Purpose::Push => {}
             Purpose::Udp => self.say(Verdict::Good, "it is signed for udp: RTC mode"),
+            Purpose::Play if self.request.is_udp_play() => {
+                self.say(self.flaw(), "it is signed for play: over UDP, tw says udp");
+            }
             Purpose::Play if has_bizid => {
                 let text = "bizid does not ask for RTC mode here: tw says play, and would say udp";
                 self.say(Verdict::Odd, text);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use thalweg_access::{Action, Query, Request, Token, Verdict, explain};
+use thalweg_access::{Action, Query, Request, Token, Verdict, Way, explain};
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::strip_scheme;
 
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     };
     let request = Request {
         action,
+        way: Way::Tcp,
         host: &address.host,
         app: &address.app,
         stream: &address.stream,

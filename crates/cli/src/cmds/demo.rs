@@ -26,7 +26,7 @@ use crate::signals::told_to_stop;
 ///
 /// Needs nothing else: no configuration, no ffmpeg. What it prints can be opened in VLC, ffplay or
 /// OBS. Its keys are those of `thalweg serve` in this folder: thalweg-data/keys.toml, made if
-/// missing. With --lan the URLs are for every machine of the room, and those with TLS have a
+/// missing; where no account is configured, its own has the vendor's profile. With --lan the URLs are for every machine of the room, and those with TLS have a
 /// certificate of this machine's own authority. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -52,7 +52,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
-    let mut setup = Setup::load(setup)?;
+    let mut setup = Setup::load_for_demo(setup)?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);

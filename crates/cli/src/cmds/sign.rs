@@ -10,7 +10,7 @@ use clap::builder::TypedValueParser;
 use serde_json::json;
 use thalweg_access::{
     Account, Action, Domain, Expiry, Network, Purpose, Query, Request, SESSIONS_MAX, Scheme,
-    Schemes, SignedQuery, Subject, Token, decide,
+    Schemes, SignedQuery, Subject, Token, Way, decide,
 };
 use thalweg_wire::rtmp::address::{host_of, name_of};
 use thalweg_wire::rtmp::{self, Address};
@@ -21,7 +21,8 @@ use crate::show;
 /// Make the URLs of a stream: one to push to, and those to watch it.
 ///
 /// The push URL is signed with this server's key and good until it expires. Play URLs are signed
-/// when this server asks for that, or with --sign-play.
+/// when this server asks for that, or with --sign-play. The one for low delay over UDP always is,
+/// with the play key: whoever watches with it cannot push.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of the stream.
@@ -194,6 +195,8 @@ pub(crate) struct Sheet {
     pub(crate) play_rtmp: String,
     pub(crate) play_flv: String,
     pub(crate) play_ws: String,
+    /// For low delay, where the server lets somebody watch over UDP.
+    play_rtc: Option<RtcUrl>,
     /// For pages.
     push_ws: String,
     /// The same with TLS, where the server has a certificate.
@@ -211,6 +214,16 @@ pub(crate) struct Sheet {
     /// Whether a play without a signature would be refused.
     must_sign_play: bool,
     push_address: Address,
+}
+
+/// A play URL for RTC mode, over UDP.
+#[derive(Debug, Clone)]
+struct RtcUrl {
+    url: String,
+    /// When it is refused.
+    until_unix_s: u64,
+    /// How many may watch a stream so.
+    viewers_max: u32,
 }
 
 /// URLs with TLS.
@@ -236,8 +249,16 @@ impl Sheet {
             expires: now.saturating_add(wish.expires_in.as_secs()),
         };
         let expires_unix_s = times.expires;
-        let sign = |action| Signed::new(setup, account, action, wish, times);
-        let (push, play) = (sign(Action::Push)?, sign(Action::Play)?);
+        let sign = |action, way| Signed::new(setup, account, action, way, wish, times);
+        let (push, play) = (sign(Action::Push, Way::Tcp)?, sign(Action::Play, Way::Tcp)?);
+        // The others would fail as well, but where nobody may watch over UDP, or not with such a
+        // signature: that is no reason to sign nothing.
+        let rtc = sign(Action::Play, Way::Udp).ok();
+        let play_rtc = rtc.map(|rtc| RtcUrl {
+            url: url(&rtc.address),
+            until_unix_s: rtc.until_unix_s.unwrap_or(times.expires),
+            viewers_max: account.udp_viewers_max,
+        });
         let over_http = |scheme, signed: &Signed, port| {
             flv_url(scheme, &Address { port, ..signed.address.clone() })
         };
@@ -256,6 +277,7 @@ impl Sheet {
             play_rtmp: url(&play.address),
             play_flv: over_http("http", &play, port),
             play_ws: over_http("ws", &play, port),
+            play_rtc,
             push_ws: over_http("ws", &push, port),
             secure,
             expires_unix_s,
@@ -303,6 +325,14 @@ impl Sheet {
         if let Some(unix_s) = self.play_until_unix_s {
             show::line(until(unix_s));
         }
+        if let Some(RtcUrl { url, until_unix_s, viewers_max }) = &self.play_rtc {
+            show::line(format_args!("rtc    {url}"));
+            show::line(format_args!(
+                "       for those who talk back: low delay over UDP, {viewers_max} viewers at most"
+            ));
+            show::line(format_args!("       thalweg play --mode rtc \"{url}\""));
+            show::line(until(*until_unix_s));
+        }
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -310,7 +340,12 @@ impl Sheet {
             "push": self.push,
             "push_ws": self.push_ws,
             "obs": { "server": self.obs_server, "stream_key": self.obs_key },
-            "play": { "rtmp": self.play_rtmp, "http_flv": self.play_flv, "ws_flv": self.play_ws },
+            "play": {
+                "rtmp": self.play_rtmp,
+                "http_flv": self.play_flv,
+                "ws_flv": self.play_ws,
+                "rtc": self.play_rtc.as_ref().map(|rtc| &rtc.url),
+            },
             "play_is_signed": self.play_until_unix_s.is_some(),
             "expires_unix_s": self.expires_unix_s,
         });
@@ -368,6 +403,7 @@ impl Signed {
         setup: &Setup,
         account: &Account,
         action: Action,
+        way: Way,
         wish: &Wish,
         times: Times,
     ) -> Result<Signed> {
@@ -378,18 +414,22 @@ impl Signed {
         };
         let domain = account.signing_domain(action, host);
         let must_sign = domain.is_some_and(|d| d.auth);
-        let is_wanted = |d: &&Domain| d.auth || action == Action::Push || wish.sign_play;
-        let domain = domain.filter(is_wanted);
+        let is_wanted = action == Action::Push || way == Way::Udp || wish.sign_play;
+        let domain = domain.filter(|d| d.auth || is_wanted);
         let signing = domain.map(|d| wish.signing_for(account, d));
         let is_strong = signing == Some(Signing::Strong);
         let (query, until_unix_s) = match (domain, signing) {
             (Some(d), Some(Signing::Vendors(scheme))) => {
                 let expiry = Expiry { unix_s: times.expires };
                 let signed = SignedQuery::new(&d.keys.main, scheme, &wish.stream, expiry);
-                (signed.text, Some(times.expires.saturating_add(d.validity_s)))
+                let bizid = match way {
+                    Way::Tcp => String::new(),
+                    Way::Udp => format!("bizid={}&", account.bizid),
+                };
+                (bizid + &signed.text, Some(times.expires.saturating_add(d.validity_s)))
             }
             (Some(d), Some(Signing::Strong)) => {
-                (wish.strong(account, d, times)?.text, Some(times.expires))
+                (wish.strong(account, d, way, times)?.text, Some(times.expires))
             }
             _ => (String::new(), None),
         };
@@ -397,15 +437,15 @@ impl Signed {
         let (app, stream) = (wish.app.clone(), wish.stream.clone());
         let address = Address { host, port, app, stream, query };
         let signed = Signed { address, until_unix_s, is_strong, must_sign };
-        signed.check(setup, action, times)?;
+        signed.check(setup, action, way, times)?;
         Ok(signed)
     }
 
     /// Whether the server lets it in, once it is good.
-    fn check(&self, setup: &Setup, action: Action, times: Times) -> Result<()> {
+    fn check(&self, setup: &Setup, action: Action, way: Way, times: Times) -> Result<()> {
         let Address { host, app, stream, query, .. } = &self.address;
         let (query, peer) = (Query::new(query), None);
-        let request = Request { action, host, app, stream, query, peer };
+        let request = Request { action, way, host, app, stream, query, peer };
         match decide(&setup.policy, &request, times.not_before) {
             Ok(_) => Ok(()),
             Err(reason) => {
@@ -426,10 +466,16 @@ impl Wish {
         self.signing.unwrap_or(usual)
     }
 
-    fn strong(&self, account: &Account, domain: &Domain, times: Times) -> Result<SignedQuery> {
+    fn strong(
+        &self,
+        account: &Account,
+        domain: &Domain,
+        way: Way,
+        times: Times,
+    ) -> Result<SignedQuery> {
         let purpose = match domain.action {
             Action::Push => Purpose::Push,
-            Action::Play if self.more.rtc => Purpose::Udp,
+            Action::Play if self.more.rtc || way == Way::Udp => Purpose::Udp,
             Action::Play => Purpose::Play,
         };
         let token = Token {

@@ -42,9 +42,18 @@ impl World {
         port: u16,
         credential: Option<&str>,
     ) -> Result<Publication, PublishError> {
+        let of_key = |c: &str| Credential { of: c.to_owned(), takes_over: true };
+        self.publish_with(port, credential.map(of_key))
+    }
+
+    pub fn publish_with(
+        &self,
+        port: u16,
+        credential: Option<Credential>,
+    ) -> Result<Publication, PublishError> {
         let publisher = Publisher {
             peer: SocketAddr::from(([192, 0, 2, 1], port)),
-            credential: credential.map(|c| Credential(c.to_owned())),
+            credential,
             agent: "test".to_owned(),
         };
         self.hub.publish(&self.key, publisher, self.now)

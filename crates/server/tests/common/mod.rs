@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use thalweg_access::{
-    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Purpose, Revoked, Scheme,
-    Schemes, SignedQuery, Subject, Token,
+    Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Profile, Purpose, Revoked,
+    Scheme, Schemes, SignedQuery, Subject, Token, UDP_VIEWERS_USUAL,
 };
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
@@ -177,7 +177,15 @@ pub fn policy_with(play_auth: bool, revoked: Revoked) -> Policy {
     };
     let domains =
         vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
-    Policy::new(vec![Account { bizid: Arc::from("1"), domains, revoked }]).unwrap()
+    let (profile, udp_viewers_max) = (Profile::Strict, UDP_VIEWERS_USUAL);
+    let account = Account { bizid: Arc::from("1"), domains, revoked, profile, udp_viewers_max };
+    Policy::new(vec![account]).unwrap()
+}
+
+/// The same in the vendor's profile.
+pub fn vendor_policy() -> Policy {
+    let account = policy(false).default_account().clone();
+    Policy::new(vec![Account { profile: Profile::Vendor, ..account }]).unwrap()
 }
 
 /// Signs a stream of `live` with the strong signature, for an hour. The token may be changed.
