@@ -118,6 +118,31 @@ impl Reason {
         }
     }
 
+    /// The code with which a connection over UDP is closed (`docs/ref/rtmp-udp.md`, section 6).
+    pub fn close_code(self) -> u32 {
+        match self {
+            Reason::AuthMissing
+            | Reason::AuthMalformed
+            | Reason::AuthBad
+            | Reason::AuthExpired
+            | Reason::AuthNotYet
+            | Reason::AuthWeak
+            | Reason::WrongAction
+            | Reason::WrongAddress
+            | Reason::Revoked
+            | Reason::ForeignAccount
+            | Reason::NotAllowed
+            | Reason::Barred => 3,
+            Reason::NotFound | Reason::BadName | Reason::ReservedApp => 4,
+            Reason::InUse
+            | Reason::Full
+            | Reason::TooMany
+            | Reason::UrlInUse
+            | Reason::ViewerLimit => 5,
+            Reason::Stopping => 7,
+        }
+    }
+
     /// The sentence.
     pub fn sentence(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ mod cmds;
 mod files;
 mod keyfile;
 mod log;
+mod outlet;
 mod progress;
 mod setup;
 mod show;

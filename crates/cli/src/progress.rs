@@ -20,6 +20,8 @@ pub(crate) struct Progress {
     then: Sums,
     quiet: bool,
     picture: String,
+    /// What else there is to tell.
+    more: String,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,8 +43,15 @@ impl Progress {
             bar.set_style(style);
         }
         let (began, total) = (Instant::now(), Sums::default());
-        let picture = String::new();
-        Progress { bar, verb, began, total, since: began, then: total, quiet, picture }
+        let (picture, more) = (String::new(), String::new());
+        Progress { bar, verb, began, total, since: began, then: total, quiet, picture, more }
+    }
+
+    /// What else there is to tell, if the line is about to be written anew.
+    pub(crate) fn tell(&mut self, more: impl FnOnce() -> String) {
+        if self.since.elapsed() >= EACH {
+            self.more = more();
+        }
     }
 
     /// Counts a frame.
@@ -80,11 +89,11 @@ impl Progress {
         let seconds = elapsed.as_secs_f64();
         let rate = show::rate((self.total.bytes - self.then.bytes) as f64 * 8.0 / seconds);
         let fps = (self.total.video - self.then.video) as f64 / seconds;
-        let Progress { verb, picture, .. } = self;
+        let Progress { verb, picture, more, .. } = self;
         let time = humantime::format_duration(Duration::from_secs(self.began.elapsed().as_secs()));
         let keys = self.total.keys;
         self.bar.set_message(format!(
-            "{verb} {time}  {rate}  {fps:.1} fps  {picture}  {keys} key frames"
+            "{verb} {time}  {rate}  {fps:.1} fps  {picture}  {keys} key frames  {more}"
         ));
         self.bar.tick();
     }

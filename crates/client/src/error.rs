@@ -49,6 +49,12 @@ pub enum Error {
     /// The WebSocket failed.
     #[error("the connection failed: {0}")]
     WebSocket(String),
+    /// The connection over UDP is over.
+    #[error("the connection over UDP is over: {0}")]
+    Udp(thalweg_quic::Lost),
+    /// UDP does not get through to the server.
+    #[error("UDP does not get through: a firewall on the way, or none is served")]
+    UdpBlocked,
     /// The server said no.
     #[error("the server refused: {}", words(.0))]
     Refused(Status),
@@ -94,7 +100,28 @@ pub enum Error {
     Hyper(#[from] hyper::Error),
 }
 
+impl From<thalweg_quic::Lost> for Error {
+    fn from(lost: thalweg_quic::Lost) -> Self {
+        match lost {
+            thalweg_quic::Lost::Protocol(error) => Error::Protocol(error),
+            lost => Error::Udp(lost),
+        }
+    }
+}
+
 impl Error {
+    /// Whether a play that failed over UDP may do over TCP: UDP does not get through, or the server
+    /// refuses what plain play need not have. A certificate other than the one expected is no reason to
+    /// do without.
+    pub fn may_fall_back(&self) -> bool {
+        match self {
+            Error::Connect { .. } | Error::NoAnswer | Error::UdpBlocked => true,
+            Error::Udp(lost) => !matches!(lost, thalweg_quic::Lost::Tls(_)),
+            Error::Refused(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether trying again later may help: the network failed, or the stream was not there.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -102,6 +129,8 @@ impl Error {
             | Error::Resolve { .. }
             | Error::NoAnswer
             | Error::Closed
+            | Error::Udp(_)
+            | Error::UdpBlocked
             | Error::Io(_) => true,
             Error::Http { status, .. } => matches!(status, 404 | 429 | 503),
             Error::WebSocketClosed { code, .. } => matches!(code, 1000 | 1001 | 4404 | 4429 | 4503),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send a stream | [`Publisher::connect`] |
 //! | watch a stream | [`Player::connect`] |
+//! | talk back: in under 400 ms, over UDP | [`rtc`] |
 //! | know where a URL leads | [`Target::parse`] |
 //! | read an FLV file, or the test clock | [`source`] |
 //! | send frames at their own pace | [`Pace`] |
@@ -13,6 +14,7 @@ mod http_flv;
 mod pace;
 mod play;
 mod publish;
+pub mod rtc;
 mod rtmp;
 pub mod source;
 mod target;

@@ -48,6 +48,15 @@ impl Trust {
         }
     }
 
+    /// All of them.
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        // A system without any authority still trusts those it is told to.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(self.more.iter().cloned());
+        Arc::new(roots)
+    }
+
     /// This as the TLS library wants it.
     ///
     /// # Errors
@@ -56,10 +65,7 @@ impl Trust {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
         }
-        let mut roots = RootCertStore::empty();
-        // A system without any authority still trusts those it is told to.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.add_parsable_certificates(self.more.iter().cloned());
+        let roots = self.roots();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions()?;

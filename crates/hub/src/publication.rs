@@ -130,6 +130,11 @@ impl Publication {
         }
     }
 
+    /// Waits until a viewer asks for a key frame.
+    pub async fn key_wanted(&self) {
+        self.stream.key_wanted.notified().await;
+    }
+
     /// The stream written to.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream

@@ -19,11 +19,13 @@ pub enum Protocol {
     Rtmp,
     HttpFlv,
     WsFlv,
+    RtmpUdp,
 }
 
 impl Protocol {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Protocol; 3] = [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WsFlv];
+    pub const ALL: [Protocol; 4] =
+        [Protocol::Rtmp, Protocol::HttpFlv, Protocol::WsFlv, Protocol::RtmpUdp];
 
     /// The name in metrics and the API.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Protocol {
             Protocol::Rtmp => "rtmp",
             Protocol::HttpFlv => "http-flv",
             Protocol::WsFlv => "ws-flv",
+            Protocol::RtmpUdp => "rtmp-udp",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use thalweg_wire::media::Frame;
 use thalweg_wire::time::Dts;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::bell::Bell;
 use crate::hub::StreamKey;
@@ -26,6 +26,8 @@ pub struct Stream {
     state: Mutex<State>,
     life: watch::Sender<Life>,
     ended: AtomicBool,
+    /// Tells a publisher that can make key frames that one is wanted.
+    pub(crate) key_wanted: Notify,
 }
 
 /// Where a stream is in its life.
@@ -78,6 +80,7 @@ impl Stream {
             }),
             life: watch::Sender::new(Life::Waiting),
             ended: AtomicBool::new(false),
+            key_wanted: Notify::new(),
         }
     }
 
@@ -117,6 +120,12 @@ impl Stream {
     /// When the frame with this number came, if it is here.
     pub fn came_at(&self, seq: Seq) -> Option<Instant> {
         self.lock().log.get(seq).map(|e| e.at)
+    }
+
+    /// Asks the publisher for a key frame. Most cannot make one when they are asked, and do not hear
+    /// it; how often one that can is asked is its own session's affair.
+    pub fn ask_key(&self) {
+        self.key_wanted.notify_one();
     }
 
     /// Lets a bell ring for every append it is wound for, and when the stream ends.

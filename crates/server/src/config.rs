@@ -35,6 +35,8 @@ pub struct Config {
     /// one that none of them has.
     #[serde(rename = "certificate")]
     pub certificates: Vec<CertificateConfig>,
+    /// RTMP over UDP.
+    pub udp: Udp,
     /// The operator's HTTP: metrics and API.
     pub operator: Operator,
     /// Publishing.
@@ -70,6 +72,58 @@ pub struct CertificateConfig {
     pub chain: PathBuf,
     /// PEM file of its private key.
     pub key: PathBuf,
+}
+
+/// RTMP over UDP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Udp {
+    /// Whether it is served at all. Default: yes.
+    pub enabled: bool,
+    /// Address and port. Default: those of RTMP, whose number players expect.
+    #[serde(deserialize_with = "some_address")]
+    pub listen: Option<SocketAddr>,
+    /// Port that players are told, if it is not the one listened on.
+    #[serde(deserialize_with = "some_port")]
+    pub public_port: Option<u16>,
+    /// How it decides how much may be in flight. Default: live.
+    pub congestion: CongestionConfig,
+    /// What it shows to prove who it is. Default: the operator's certificate where there is one.
+    pub certificate: UdpCertificate,
+}
+
+/// How a sender decides how much may be in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CongestionConfig {
+    /// By queues; moderate loss is ignored.
+    #[default]
+    Live,
+    /// By bandwidth and round trips.
+    Bbr,
+    /// By loss: for comparison.
+    Cubic,
+}
+
+/// What the UDP endpoint shows to prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UdpCertificate {
+    /// The operator's `[[certificate]]`; its own while there is none.
+    #[default]
+    Operator,
+    /// Its own, which pages know by its hash: also beside a certificate that only this room trusts.
+    SelfSigned,
+}
+
+impl From<CongestionConfig> for thalweg_quic::Congestion {
+    fn from(c: CongestionConfig) -> Self {
+        match c {
+            CongestionConfig::Live => thalweg_quic::Congestion::Live,
+            CongestionConfig::Bbr => thalweg_quic::Congestion::Bbr,
+            CongestionConfig::Cubic => thalweg_quic::Congestion::Cubic,
+        }
+    }
 }
 
 /// The operator's listener.
@@ -305,12 +359,25 @@ impl Default for Config {
             rtmp: Listen::default(),
             http: Listen::default(),
             https: Listen::default(),
+            udp: Udp::default(),
             certificates: Vec::new(),
             operator: Operator::default(),
             publish: Publish::default(),
             play: Play::default(),
             limits: Limits::default(),
             accounts: Vec::new(),
+        }
+    }
+}
+
+impl Default for Udp {
+    fn default() -> Self {
+        Udp {
+            enabled: true,
+            listen: None,
+            public_port: None,
+            congestion: CongestionConfig::default(),
+            certificate: UdpCertificate::default(),
         }
     }
 }
@@ -376,6 +443,11 @@ impl Config {
     /// Port in printed HTTPS URLs.
     pub fn public_https_port(&self) -> u16 {
         self.https.public(HTTPS_PORT)
+    }
+
+    /// Whether UDP shows certificates of its own.
+    pub(crate) fn has_own_udp_certificate(&self) -> bool {
+        !self.has_certificate() || self.udp.certificate == UdpCertificate::SelfSigned
     }
 
     /// Whether there is anything to speak TLS with.

@@ -22,6 +22,7 @@ use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::sessions::{Session, Sessions};
 use crate::tls::Store;
+use crate::udp::Udp;
 
 /// Shared by every connection.
 #[derive(Debug)]
@@ -35,7 +36,8 @@ pub(crate) struct Context {
     /// What plays have shown that would let push.
     pub(crate) spent: Mutex<Spent>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) tls: Store,
+    pub(crate) tls: Arc<Store>,
+    pub(crate) udp: Udp,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -206,7 +208,6 @@ pub(crate) struct Permit {
     credential: Option<Credential>,
     pub(crate) class: Class,
     /// How many may watch the stream over UDP at the same time.
-    #[expect(dead_code, reason = "for what serves them")]
     pub(crate) udp_viewers_max: u32,
     /// How many may use its URL, until it is one of them. Few URLs say, and every viewer has a
     /// permit: hence the box.

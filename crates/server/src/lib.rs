@@ -34,6 +34,7 @@ mod server;
 mod sessions;
 pub mod socket;
 pub mod tls;
+mod udp;
 mod viewing;
 mod ws_flv;
 
@@ -41,3 +42,4 @@ pub use config::{Config, ConfigError};
 pub use listen::LoadError;
 pub use reload::Reloader;
 pub use server::{Pages, Server};
+pub use udp::OwnCertificateError;

@@ -1,7 +1,7 @@
 //! The listeners, bound: what is wrong with a port is known before anything is served.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use thalweg_wire::rtmp;
@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, HTTP_PORT, HTTPS_PORT, Listen};
 use crate::tls::CertificateError;
+use crate::udp::OwnCertificateError;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum LoadError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The UDP endpoint has no certificate.
+    #[error(transparent)]
+    OwnCertificate(#[from] OwnCertificateError),
+    /// TLS cannot be spoken over UDP.
+    #[error("RTMP over UDP cannot be set up: {0}")]
+    Udp(String),
     /// An address cannot be listened on.
     #[error("cannot listen on {address} for {what} ({key}): {error}")]
     Listen {
@@ -63,6 +70,8 @@ pub(crate) struct Listeners {
     /// Only where there is a certificate.
     pub(crate) https: Option<TcpListener>,
     pub(crate) operator: TcpListener,
+    /// Only where RTMP over UDP is served.
+    pub(crate) udp: Option<UdpSocket>,
 }
 
 impl Listeners {
@@ -87,17 +96,32 @@ impl Listeners {
         }
         let [rtmp, http, https, operator] = wants;
         let https = config.has_certificate().then(|| https.bind()).transpose()?;
-        Ok(Listeners { rtmp: rtmp.bind()?, http: http.bind()?, https, operator: operator.bind()? })
+        let (rtmp, http, operator) = (rtmp.bind()?, http.bind()?, operator.bind()?);
+        let udp = config.udp.enabled.then(|| bind_udp(config, &rtmp)).transpose()?;
+        Ok(Listeners { rtmp, http, https, operator, udp })
     }
 
     /// Says where they are: for port 0 the system has chosen by now.
-    pub(crate) fn log(&self) {
+    pub(crate) fn log(&self, udp: Option<SocketAddr>) {
         let at =
             |l: &TcpListener| l.local_addr().map_or_else(|e| e.to_string(), |at| at.to_string());
         let [rtmp, http, operator] = [&self.rtmp, &self.http, &self.operator].map(at);
         let https = self.https.as_ref().map_or("-".to_owned(), at);
-        tracing::info!(rtmp, http, https, operator, "listening");
+        let udp = udp.map_or("-".to_owned(), |at| at.to_string());
+        tracing::info!(rtmp, udp, http, https, operator, "listening");
     }
+}
+
+/// UDP on the number of RTMP's port, unless another is set: a URL names both.
+fn bind_udp(config: &Config, rtmp: &TcpListener) -> Result<UdpSocket, LoadError> {
+    let (what, key) = ("RTMP over UDP", "udp.listen");
+    let usual = public(&config.rtmp, rtmp::PORT);
+    let of_rtmp = rtmp.local_addr().map_or(usual, |at| SocketAddr::new(usual.ip(), at.port()));
+    let address = config.udp.listen.unwrap_or(of_rtmp);
+    thalweg_quic::config::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => LoadError::PortInUse { what, port: address.port(), key },
+        _ => LoadError::Listen { what, address, key, error },
+    })
 }
 
 fn public(listen: &Listen, port: u16) -> SocketAddr {

@@ -16,6 +16,11 @@ use thalweg_hub::{Hub, Protocol, StreamSnapshot};
 
 use crate::clock::now;
 use crate::gate::Gate;
+use crate::udp::Board;
+
+mod udp;
+
+use udp::UdpCollector;
 
 /// All counts of one server.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ struct ByStreamAndKind {
 
 impl Metrics {
     /// Counts for a server; at most `streams_max` streams are named.
-    pub(crate) fn new(hub: Hub, gate: Arc<Gate>, streams_max: usize) -> Arc<Self> {
+    pub(crate) fn new(hub: Hub, gate: Arc<Gate>, board: Board, streams_max: usize) -> Arc<Self> {
         let mut registry = Registry::with_prefix("thalweg");
         let refused = Family::default();
         let publishes = Counter::default();
@@ -66,6 +71,7 @@ impl Metrics {
             protocol_errors.clone(),
         );
         registry.register_collector(Box::new(HubCollector { hub, gate, streams_max }));
+        registry.register_collector(Box::new(UdpCollector::new(board, streams_max)));
         Arc::new(Metrics { registry, refused, publishes, plays, protocol_errors })
     }
 

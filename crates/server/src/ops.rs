@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
+use thalweg_wire::rtmp_udp::{ALPN, WEBTRANSPORT_PATH};
 
 use crate::context::Context;
 use crate::http_head::without_port;
@@ -20,6 +21,7 @@ use crate::http_head::without_port;
 pub(crate) fn public_router(ctx: &Arc<Context>, pages: Router) -> Router {
     Router::new()
         .route("/healthz", get(health))
+        .route("/ull", get(low_latency))
         .fallback(no_media_here)
         .with_state(Arc::clone(ctx))
         .merge(pages)
@@ -83,6 +85,27 @@ async fn health(state: State) -> impl IntoResponse {
     } else {
         (StatusCode::OK, "ok\n")
     }
+}
+
+/// Where RTMP over UDP is served, and what a browser has to know of its certificate
+/// (`docs/ref/rtmp-udp.md`, section 1). No secrets: any page may ask.
+async fn low_latency(state: State) -> Response {
+    let config = state.config.get();
+    let Some(port) = state.udp.port.map(|port| config.udp.public_port.unwrap_or(port)) else {
+        return not_found("RTMP over UDP is switched off here").into_response();
+    };
+    let mut answer = json!({
+        "host": config.public_host,
+        "udpPort": port,
+        "path": WEBTRANSPORT_PATH,
+        "alpn": String::from_utf8_lossy(ALPN),
+        "maxViewers": state.policy.get().default_account().udp_viewers_max,
+    });
+    if let Some(own) = &state.udp.own {
+        answer["certSha256"] = json!(own.hashes());
+    }
+    let headers = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Json(answer)).into_response()
 }
 
 async fn metrics(state: State) -> impl IntoResponse {

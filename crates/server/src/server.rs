@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use thalweg_access::PolicyReader;
 use thalweg_hub::{Hub, InProcess};
+use thalweg_quic::quinn::Endpoint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -25,7 +26,8 @@ use crate::metrics::Metrics;
 use crate::reload::Reloader;
 use crate::sessions::Sessions;
 use crate::tls::{Expired, Store};
-use crate::{doors, ops, socket};
+use crate::udp::{OwnCertificates, Udp};
+use crate::{doors, ops, socket, udp};
 
 /// A server whose ports are bound.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Server {
     ctx: Arc<Context>,
     stop: watch::Sender<bool>,
     listeners: Listeners,
+    /// RTMP over UDP, where it is served.
+    udp: Option<Endpoint>,
 }
 
 /// What else is answered over HTTP, beside the server's own.
@@ -50,13 +54,24 @@ impl Server {
     /// # Errors
     /// [`LoadError`], which names the port and the key to change it.
     pub fn load(config: Config, policy: PolicyReader) -> Result<Server, LoadError> {
-        let listeners = Listeners::bind(&config)?;
-        let tls = Store::default();
+        let mut listeners = Listeners::bind(&config)?;
+        let tls = Arc::new(Store::default());
         tls.load(&config.certificates, Expired::Warn)?;
         let hub = Hub::new(config.hub_limits(), InProcess::default());
         let limits = &config.limits;
         let gate = Gate::new(config.gate_limits());
-        let metrics = Metrics::new(hub.clone(), Arc::clone(&gate), limits.metrics_streams_max);
+        let own = listeners.udp.is_some() && config.has_own_udp_certificate();
+        let own = own.then(|| {
+            OwnCertificates::open(config.data_dir.join(UDP_FOLDER), &config.public_host)
+                .map(Arc::new)
+        });
+        let port = listeners.udp.as_ref().and_then(|udp| udp.local_addr().ok()).map(|at| at.port());
+        let udp = Udp::new(port, own.transpose()?);
+        let endpoint = listeners.udp.take().map(|socket| udp.endpoint(socket, &config, &tls));
+        let endpoint = endpoint.transpose()?;
+        let board = udp.board.clone();
+        let metrics =
+            Metrics::new(hub.clone(), Arc::clone(&gate), board, limits.metrics_streams_max);
         let pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let egress = Egress::start(pumps, limits.viewer_bytes_per_s_min);
         let (stop, stopping) = watch::channel(false);
@@ -72,9 +87,10 @@ impl Server {
             spent: Mutex::default(),
             metrics,
             tls,
+            udp,
             stopping,
         });
-        Ok(Server { ctx, stop, listeners })
+        Ok(Server { ctx, stop, listeners, udp: endpoint })
     }
 
     /// The streams.
@@ -106,6 +122,14 @@ impl Server {
         self.listeners.https.as_ref().map(TcpListener::local_addr).transpose()
     }
 
+    /// Where RTMP over UDP is listened for, if it is.
+    ///
+    /// # Errors
+    /// When the system does not know.
+    pub fn udp_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.udp.as_ref().map(Endpoint::local_addr).transpose()
+    }
+
     /// What changes the server while it runs.
     pub fn reloader(&self) -> Reloader {
         Reloader::new(Arc::clone(&self.ctx))
@@ -122,8 +146,8 @@ impl Server {
     /// Serves until `shutdown`, then tells everyone and waits for them, up to the configured
     /// deadline; whoever comes meanwhile is told as well.
     pub async fn run(self, pages: Pages, shutdown: impl Future<Output = ()>) {
-        let Server { ctx, stop, listeners } = self;
-        listeners.log();
+        let Server { ctx, stop, listeners, udp } = self;
+        listeners.log(udp.as_ref().and_then(|udp| udp.local_addr().ok()));
         let mut doors = Doors {
             public: ops::public_router(&ctx, pages.public),
             private: ops::operator_router(&ctx, pages.operator),
@@ -131,6 +155,7 @@ impl Server {
             tasks: JoinSet::new(),
             ctx,
             listeners,
+            udp,
         };
         tokio::select! {
             () = doors.keep() => {}
@@ -154,6 +179,9 @@ impl Server {
                 tracing::warn!(left, "stopped without waiting for the last connections");
             }
         }
+        if let Some(endpoint) = &doors.udp {
+            udp::close(endpoint).await;
+        }
     }
 }
 
@@ -165,6 +193,7 @@ struct Doors {
     private: Router,
     operators: Arc<Semaphore>,
     tasks: JoinSet<()>,
+    udp: Option<Endpoint>,
 }
 
 impl Doors {
@@ -201,7 +230,11 @@ impl Doors {
                         });
                     }
                 }
+                Some(served) = accept_udp(ctx, self.udp.as_ref()) => {
+                    self.tasks.spawn(served);
+                }
                 _ = sweep.tick() => {
+                    ctx.udp.rotate();
                     ctx.hub.sweep(now());
                     ctx.log_unheard();
                 }
@@ -215,6 +248,17 @@ impl Doors {
 async fn accept_any(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The same over UDP.
+async fn accept_udp(
+    ctx: &Arc<Context>,
+    endpoint: Option<&Endpoint>,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    match endpoint {
+        Some(endpoint) => udp::accept(ctx, endpoint).await,
         None => std::future::pending().await,
     }
 }
@@ -253,6 +297,8 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// In the data folder: the UDP endpoint's own certificates.
+const UDP_FOLDER: &str = "udp";
 /// Programs of one operator that ask at the same time.
 const OPERATORS_MAX: usize = 256;
 const DRAIN_LOOK: Duration = Duration::from_millis(20);

@@ -10,6 +10,8 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 
 mod certificate;
@@ -49,6 +51,7 @@ pub(crate) struct Store {
 
 #[derive(Debug)]
 struct Configs {
+    chosen: Arc<Chosen>,
     /// The certificates, each without those that lead to its authority.
     leaves: Vec<CertificateDer<'static>>,
     rtmp: Arc<ServerConfig>,
@@ -100,6 +103,13 @@ impl Store {
     }
 }
 
+/// Whichever certificates hold when a peer comes: for whoever keeps a configuration of its own.
+impl ResolvesServerCert for Store {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.current()?.chosen.resolve(hello)
+    }
+}
+
 impl Configs {
     fn new(loaded: Vec<Loaded>) -> Result<Configs, CertificateError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -107,11 +117,12 @@ impl Configs {
         let path = loaded.first().map(|l| l.path.clone()).unwrap_or_default();
         let unusable =
             |e: rustls::Error| CertificateError { path: path.clone(), fault: Fault::Unusable(e) };
+        let chosen = Arc::new(Chosen::new(loaded));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Chosen::new(loaded)));
+            .with_cert_resolver(Arc::clone(&chosen) as _);
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(unusable)?;
         let speaking = |protocols: &[&[u8]]| {
             let mut config = config.clone();
@@ -119,6 +130,7 @@ impl Configs {
             Arc::new(config)
         };
         Ok(Configs {
+            chosen,
             leaves,
             rtmp: speaking(&[]),
             media: speaking(&[b"http/1.1"]),

@@ -39,7 +39,12 @@ impl Viewing {
 
     /// And ends, as its pump says; or with its pump.
     pub(crate) fn over(self, ctx: &Context, done: Option<&Done>) {
-        let cause = match done.map(|d| d.why) {
+        self.ended(ctx, done.map(|d| d.why), done.map_or(0, |d| d.bytes));
+    }
+
+    /// And ends, with so many bytes sent.
+    pub(crate) fn ended(self, ctx: &Context, why: Option<End>, bytes: u64) {
+        let cause = match why {
             Some(End::StreamEnded | End::Dismissed) if ctx.is_stopping() => {
                 "the server is stopping"
             }
@@ -52,7 +57,6 @@ impl Viewing {
         let Viewing { stream, peer, protocol, began, session } = self;
         drop(session);
         let (protocol, seconds) = (protocol.name(), began.elapsed().as_secs());
-        let bytes = done.map_or(0, |d| d.bytes);
         tracing::info!(%stream, %peer, protocol, seconds, bytes, cause, "play ends");
     }
 }

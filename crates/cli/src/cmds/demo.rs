@@ -9,7 +9,9 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use thalweg_access::PolicyHandle;
 use thalweg_client::Trust;
+use thalweg_client::rtc::Options;
 use thalweg_console::demo::{Demo, Link};
+use thalweg_server::config::UdpCertificate;
 use thalweg_server::tls::local::{Authority, names_for};
 use thalweg_server::{Config, LoadError};
 use thalweg_wire::rtmp::address::host_of;
@@ -18,6 +20,7 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::cmds::serve::{load, run_server};
 use crate::cmds::sign::{Sheet, Wish};
+use crate::outlet::{Mode, Route};
 use crate::setup::{self, Setup};
 use crate::show;
 use crate::signals::told_to_stop;
@@ -40,6 +43,9 @@ pub(crate) struct Args {
     /// Port for RTMP, if it is not the configured one: 1935.
     #[arg(long, value_name = "PORT")]
     rtmp_port: Option<u16>,
+    /// UDP port for RTMP, if it is not the one of RTMP over TCP.
+    #[arg(long, value_name = "PORT")]
+    udp_port: Option<u16>,
     /// Port for HTTP, if it is not the configured one: 8080.
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
@@ -56,6 +62,7 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);
+    config.udp.listen = args.udp_port.map(any).or(config.udp.listen);
     config.http.listen = args.http_port.map(any).or(config.http.listen);
     config.https.listen = args.https_port.map(any).or(config.https.listen);
     if let Some(port) = args.operator_port {
@@ -73,6 +80,8 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     };
     if let Some(authority) = &authority {
         config.certificates = vec![authority.issue(&names_for(&config.public_host))?];
+        // Browsers take QUIC from a public authority, or by hash.
+        config.udp.certificate = UdpCertificate::SelfSigned;
     }
     let policy = PolicyHandle::new(setup.policy.clone());
     let server = load(setup.config.clone(), &policy).map_err(advise)?;
@@ -115,7 +124,10 @@ fn advise(error: LoadError) -> anyhow::Error {
             option_for(one),
             option_for(other)
         ),
-        other @ (LoadError::Listen { .. } | LoadError::Certificate(_)) => other.into(),
+        other @ (LoadError::Listen { .. }
+        | LoadError::Certificate(_)
+        | LoadError::OwnCertificate(_)
+        | LoadError::Udp(_)) => other.into(),
     }
 }
 
@@ -133,6 +145,12 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
         show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
     }
     show::line("");
+    if let Some(rtc) = clock.play_rtc.as_ref().filter(|_| setup.config.udp.enabled) {
+        let max = rtc.viewers_max;
+        show::line(format_args!("In under 400 ms, over UDP ({max} viewers a stream at most):"));
+        show::line(format_args!("  {}", rtc.url));
+        show::line(format_args!("  thalweg play --mode rtc \"{}\"\n", rtc.url));
+    }
     show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");
     show::line(format_args!("  {}", yours.push));
@@ -218,12 +236,14 @@ fn reachable(listener: SocketAddr) -> SocketAddr {
 
 /// Publishes the clock until the demo stops, through the front door like anyone else.
 async fn run_clock(url: String, mut stopped: watch::Receiver<bool>) {
+    let (mode, trust, options) = (Mode::Live, Trust::system(), Options::default());
+    let route = Route { url, mode, trust, options };
     loop {
         let mut listener = stopped.clone();
         let stop = async {
             let _ = listener.wait_for(|stop| *stop).await;
         };
-        match clock::publish(&url, &Trust::system(), stop).await {
+        match clock::publish(&route, stop).await {
             Ok(()) => return,
             Err(error) => {
                 let error = error.to_string();

@@ -6,20 +6,26 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use thalweg_client::rtc::fallback::Way;
 use thalweg_client::{Error, Player, Trust};
 use thalweg_wire::flv;
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use crate::outlet::{self, Mode};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::told_to_stop;
 use crate::trust;
 
+mod rtc;
+
 /// Watch a stream: into a file, onto standard output, or as a line of statistics.
 ///
-/// `thalweg play URL -o - | ffplay -` shows it; `thalweg play URL -o FILE.flv` keeps it.
+/// `thalweg play URL -o - | ffplay -` shows it; `thalweg play URL -o FILE.flv` keeps it. With `--mode rtc`
+/// it comes over UDP, in under 400 ms, and the line shows how late it is; the URL has to be signed for
+/// that.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Play URL, rtmp://, http:// or ws://, or one of these with TLS: rtmps://, https:// or wss://. In
@@ -37,6 +43,11 @@ pub(crate) struct Args {
     /// Print no statistics.
     #[arg(long, short)]
     quiet: bool,
+    /// RTC mode: give up where UDP does not do, instead of watching over TCP.
+    #[arg(long)]
+    no_fallback: bool,
+    #[command(flatten)]
+    rtc: outlet::Args,
     #[command(flatten)]
     trust: trust::Args,
 }
@@ -47,16 +58,17 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let trust = args.trust.trust()?;
     let mut stop = pin!(told_to_stop());
     let mut player = tokio::select! {
-        player = connect(&args.url, &trust) => player?,
+        player = connect(&args, &trust) => player?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
+    let mut reading = rtc::Reading::default();
     let mut writer = match &args.output {
         Some(path) => Some(Writer::new(open(path, args.overwrite).await?)),
         None => None,
     };
     let mut progress = Progress::start("playing", args.quiet);
     let watched = tokio::select! {
-        watched = watch(&mut player, &mut writer, &mut progress) => watched,
+        watched = player.watch(&mut writer, &mut progress, &mut reading) => watched,
         () = after(args.duration) => Ok(()),
         () = &mut stop => Ok(()),
     };
@@ -65,9 +77,19 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         writer.finish().await?;
     }
     progress.finish();
+    if let Watched::Udp(player) = player {
+        if !args.quiet {
+            reading.finish(&player);
+        }
+        // A server that is not told keeps the seat for a while.
+        player.close().await;
+    }
     match watched.map_err(anyhow::Error::downcast::<Error>) {
         Ok(()) => {}
-        Err(Ok(over @ (Error::Ended(_) | Error::Closed | Error::WebSocketClosed { .. }))) => {
+        Err(Ok(
+            over
+            @ (Error::Ended(_) | Error::Closed | Error::WebSocketClosed { .. } | Error::Udp(_)),
+        )) => {
             show::note(over);
         }
         Err(Ok(error)) => return Err(error.into()),
@@ -76,15 +98,34 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is watched.
+enum Watched {
+    /// With what came before it was chosen.
+    Tcp(Box<Player>, Vec<Frame>),
+    Udp(Box<thalweg_client::rtc::Player>),
+}
+
 /// Connects; says so when that takes long, because the stream has not begun.
-async fn connect(url: &str, trust: &Trust) -> Result<Player, Error> {
-    let mut connecting = pin!(Player::connect_with(url, trust));
+async fn connect(args: &Args, trust: &Trust) -> Result<Watched, Error> {
+    let mut connecting = pin!(connect_in_mode(args, trust));
     tokio::select! {
         player = &mut connecting => return player,
         () = tokio::time::sleep(PATIENCE) => {}
     }
     show::note("no answer yet: a server keeps a viewer waiting for a stream that has not begun");
     connecting.await
+}
+
+async fn connect_in_mode(args: &Args, trust: &Trust) -> Result<Watched, Error> {
+    if args.rtc.mode == Mode::Live {
+        let player = Player::connect_with(&args.url, trust).await?;
+        return Ok(Watched::Tcp(Box::new(player), Vec::new()));
+    }
+    let way = rtc::connect(&args.url, trust, &args.rtc.options(), !args.no_fallback).await?;
+    Ok(match way {
+        Way::Udp(player) => Watched::Udp(player),
+        Way::Tcp(player, frames, _) => Watched::Tcp(player, frames),
+    })
 }
 
 async fn after(duration: Option<Duration>) {
@@ -94,19 +135,30 @@ async fn after(duration: Option<Duration>) {
     }
 }
 
-/// Watches until the stream, or whoever reads what is written, ends.
-async fn watch(
-    player: &mut Player,
-    writer: &mut Option<Writer>,
-    progress: &mut Progress,
-) -> Result<()> {
-    loop {
-        let frame = player.next_frame().await?;
-        progress.count(&frame);
-        if let Some(writer) = writer
-            && !writer.write(frame).await?
-        {
-            return Ok(());
+impl Watched {
+    /// Watches until the stream, or whoever reads what is written, ends.
+    async fn watch(
+        &mut self,
+        writer: &mut Option<Writer>,
+        progress: &mut Progress,
+        reading: &mut rtc::Reading,
+    ) -> Result<()> {
+        let (player, early) = match self {
+            Watched::Tcp(player, early) => (player, early),
+            Watched::Udp(player) => return rtc::watch(player, writer, progress, reading).await,
+        };
+        let mut early = std::mem::take(early).into_iter();
+        loop {
+            let frame = match early.next() {
+                Some(frame) => frame,
+                None => player.next_frame().await?,
+            };
+            progress.count(&frame);
+            if let Some(writer) = writer
+                && !writer.write(frame).await?
+            {
+                return Ok(());
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use thalweg_client::source::flv::{self, Reader};
-use thalweg_client::{Error, Pace, Publisher};
+use thalweg_client::{Error, Pace};
 use thalweg_wire::error::Misbehaved;
 use thalweg_wire::media::Frame;
 use thalweg_wire::time::Dts;
 use tokio::io::AsyncRead;
 
 use crate::clock;
+use crate::outlet::{self, Outlet, Route};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::told_to_stop;
@@ -46,6 +47,8 @@ pub(crate) struct Args {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
+    rtc: outlet::Args,
+    #[command(flatten)]
     trust: trust::Args,
 }
 
@@ -76,13 +79,15 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 
 /// Pushes until the source ends, or until told to stop: either way the server hears of it.
 async fn push(args: &Args, mut stop: Pin<&mut impl Future<Output = ()>>) -> Result<()> {
+    let (trust, options) = (args.trust.trust()?, args.rtc.options());
+    let route = Route { url: args.url.clone(), mode: args.rtc.mode, trust, options };
     if args.source == "clock" {
-        return Ok(clock::publish(&args.url, &args.trust.trust()?, stop).await?);
+        return Ok(clock::publish(&route, stop).await?);
     }
     // Opened first: a wrong name should not begin a stream.
     let input = open(&args.source).await?;
     let mut sender = tokio::select! {
-        sender = Sender::connect(args) => sender?,
+        sender = Sender::connect(args, &route) => sender?,
         () = &mut stop => return Ok(()),
     };
     let sent = tokio::select! {
@@ -107,7 +112,7 @@ async fn open(source: &str) -> Result<Input> {
 }
 
 struct Sender {
-    publisher: Publisher,
+    outlet: Outlet,
     pace: Option<Pace>,
     progress: Progress,
     /// Added to a frame's time, and the latest time sent.
@@ -116,11 +121,11 @@ struct Sender {
 }
 
 impl Sender {
-    async fn connect(args: &Args) -> Result<Sender> {
-        let publisher = Publisher::connect_with(&args.url, &args.trust.trust()?).await?;
+    async fn connect(args: &Args, route: &Route) -> Result<Sender> {
+        let outlet = Outlet::connect(route).await?;
         let progress = Progress::start("pushing", args.quiet);
         let paced = args.source != STDIN && !args.no_pace;
-        Ok(Sender { publisher, pace: paced.then(Pace::new), progress, offset: 0, latest: 0 })
+        Ok(Sender { outlet, pace: paced.then(Pace::new), progress, offset: 0, latest: 0 })
     }
 
     /// Sends the source once, or again and again.
@@ -141,7 +146,7 @@ impl Sender {
             let next = tokio::select! {
                 next = reader.next_frame() => next,
                 // A source may be silent for so long that the server gives up.
-                over = self.publisher.over() => return Err(over.into()),
+                over = self.outlet.over() => return Err(over.into()),
             };
             match next {
                 Ok(Some(frame)) => self.send(frame).await?,
@@ -158,18 +163,21 @@ impl Sender {
         } else {
             frame.dts = frame.dts.saturating_add(self.offset);
             if let Some(pace) = &mut self.pace {
-                pace.wait(frame.dts).await;
+                let due = pace.due(frame.dts, Instant::now());
+                self.outlet.rest_until(due).await?;
             }
         }
         self.latest = self.latest.max(frame.dts);
-        self.publisher.send(&frame).await?;
+        self.outlet.send(&frame).await?;
+        let status = self.outlet.status();
+        self.progress.tell(|| status.map(outlet::line).unwrap_or_default());
         self.progress.count(&frame);
         Ok(())
     }
 
     async fn close(self) -> Result<()> {
         self.progress.finish();
-        Ok(self.publisher.close().await?)
+        Ok(self.outlet.close().await?)
     }
 }
 

@@ -196,7 +196,7 @@ pub(crate) struct Sheet {
     pub(crate) play_flv: String,
     pub(crate) play_ws: String,
     /// For low delay, where the server lets somebody watch over UDP.
-    play_rtc: Option<RtcUrl>,
+    pub(crate) play_rtc: Option<RtcUrl>,
     /// For pages.
     push_ws: String,
     /// The same with TLS, where the server has a certificate.
@@ -218,12 +218,12 @@ pub(crate) struct Sheet {
 
 /// A play URL for RTC mode, over UDP.
 #[derive(Debug, Clone)]
-struct RtcUrl {
-    url: String,
+pub(crate) struct RtcUrl {
+    pub(crate) url: String,
     /// When it is refused.
     until_unix_s: u64,
     /// How many may watch a stream so.
-    viewers_max: u32,
+    pub(crate) viewers_max: u32,
 }
 
 /// URLs with TLS.

@@ -4,9 +4,11 @@
 //! what shows second 12.3 leaves at second 12.3 of some minute. So what a viewer sees is the time,
 //! and the time minus what is seen is the delay. `docs/ref/clock.md` describes the bars.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use thalweg_wire::amf0::Value;
 use thalweg_wire::flv::Demuxer;
 use thalweg_wire::media::{Frame, Kind};
@@ -30,6 +32,24 @@ struct Minute {
     headers: Vec<Frame>,
     /// Media in order of time, 0 to 59 999.
     media: Vec<Frame>,
+}
+
+/// How long ago the clock said what a picture of it shows: up to a minute. `None` for a picture of
+/// something else. The bytes are compared with the asset's, so nothing need be decoded; where a minute
+/// has the same bytes twice, the later is meant.
+pub fn delay_of(picture: &Frame, now_unix: Duration) -> Option<Duration> {
+    static SHOWN: OnceLock<HashMap<Bytes, Vec<u64>>> = OnceLock::new();
+    let shown = SHOWN.get_or_init(|| {
+        let mut shown: HashMap<Bytes, Vec<u64>> = HashMap::new();
+        for picture in minute().media.iter().filter(|f| f.kind == Kind::Video) {
+            shown.entry(picture.payload.clone()).or_default().push(picture.dts as u64 * 1000);
+        }
+        shown
+    });
+    let minute_us = MINUTE_MS * 1000;
+    let now_us = now_unix.as_micros() as u64 % minute_us;
+    let ago_us = |shown_us: &u64| (now_us + minute_us - shown_us) % minute_us;
+    shown.get(&picture.payload)?.iter().map(ago_us).min().map(Duration::from_micros)
 }
 
 impl Clock {
@@ -151,6 +171,16 @@ mod tests {
         }
         let keys: Vec<Dts> = frames.iter().filter(|f| f.key).map(|f| f.dts).collect();
         assert!(keys.windows(2).all(|w| w[1] - w[0] == 1000));
+    }
+
+    #[test]
+    fn a_picture_tells_how_late_it_is() {
+        let mut clock = at(1_700_000_012_345);
+        for (frame, due) in (0..4000).map(|_| clock.next_frame()).filter(|(f, _)| f.is_media()) {
+            let later = due.duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(83);
+            let delay = delay_of(&frame, later);
+            assert_eq!(delay, (frame.kind == Kind::Video).then_some(Duration::from_millis(83)));
+        }
     }
 
     #[test]

@@ -156,14 +156,15 @@ fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|error| Error::File { path: path.to_owned(), error })
 }
 
-/// Writes a file that only its owner can read.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let write = || {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())
-    };
-    write().map_err(|error| Error::File { path: path.to_owned(), error })
+    write_private(path, text).map_err(|error| Error::File { path: path.to_owned(), error })
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 const CA_CERTIFICATE: &str = "authority.pem";

@@ -169,6 +169,12 @@ impl Sender {
         self.bytes
     }
 
+    /// Frames that the peer does not yet have: sound, pictures.
+    pub fn queued_frames(&self) -> (u32, u32) {
+        let sound = self.items.values().filter(|i| i.kind == Kind::Audio).count();
+        (sound as u32, self.pictures.len() as u32)
+    }
+
     /// Whether the peer reads so much less than the stream brings that it had better leave.
     pub fn is_too_slow(&self) -> bool {
         self.bytes > QUEUE_BYTES_MAX
@@ -273,8 +279,9 @@ impl Sender {
                 continue;
             }
             let mut header = self.mark_start(header);
+            // What is shown first is the newest picture; sound before it is not heard any more.
             shown += usize::from(is_picture(frame));
-            header.flags.catchup = is_picture(frame) && shown < newest;
+            header.flags.catchup = shown < newest;
             let head = media::burst_head(&header, frame.payload.len());
             burst.extend([Bytes::copy_from_slice(&head), frame.payload.clone()]);
             first = first.or(is_picture(frame).then_some(header));
@@ -292,7 +299,7 @@ impl Sender {
                 self.push(frame, *ingest_us, now);
             }
         }
-        self.gate_all(now);
+        self.close_gates(now);
     }
 
     /// Frames of the stream were passed over before they came here: pictures begin anew with the next
@@ -300,7 +307,22 @@ impl Sender {
     pub fn skip(&mut self, now: Instant) {
         // A hole in the numbers shows the receiver that something is missing.
         self.tracks.values_mut().for_each(|t| t.seq = t.seq.wrapping_add(1));
-        self.gate_all(now);
+        self.close_gates(now);
+    }
+
+    /// The peer wants no more of a kind: what is on its way is given up. Pictures come back with a key
+    /// frame.
+    pub fn turn_off(&mut self, kind: Kind, now: Instant) {
+        let ids: Vec<Id> =
+            self.items.iter().filter(|(_, item)| item.kind == kind).map(|(id, _)| *id).collect();
+        for id in ids {
+            if let Some(item) = self.forget(id) {
+                self.drop_item(id, &item, Reset::TrackOff);
+            }
+        }
+        if kind == Kind::Video {
+            self.close_gates(now);
+        }
     }
 
     /// The best of what waits, for a stream that may be opened now.
@@ -483,6 +505,15 @@ impl Sender {
         Some(item)
     }
 
+    /// Holds pictures back until the next key frame, for no fault of the path.
+    fn close_gates(&mut self, now: Instant) {
+        for ((kind, _), track) in &mut self.tracks {
+            if *kind == Kind::Video {
+                track.close_gate(now);
+            }
+        }
+    }
+
     fn gate_all(&mut self, now: Instant) {
         let tracks: Vec<u8> =
             self.tracks.keys().filter(|(kind, _)| *kind == Kind::Video).map(|(_, t)| *t).collect();
@@ -491,12 +522,10 @@ impl Sender {
 
     /// Holds pictures back until the next key frame; too often, and the viewer is told (D5).
     fn gate(&mut self, track: u8, now: Instant) {
-        let Some(track) = self.tracks.get_mut(&(Kind::Video, track)) else { return };
-        if track.gated_since.is_some() {
+        let track = self.tracks.get_mut(&(Kind::Video, track));
+        if !track.is_some_and(|t| t.close_gate(now)) {
             return;
         }
-        track.gated_since = Some(now);
-        track.is_whole = false;
         self.stats.gatings += 1;
         self.gatings.retain(|at| now.saturating_duration_since(*at) < NARROW_SPAN);
         self.gatings.push_back(now);
@@ -512,6 +541,16 @@ impl Sender {
         {
             self.stats.gated += now.saturating_duration_since(since);
         }
+    }
+}
+
+impl Track {
+    /// Answers whether it was open.
+    fn close_gate(&mut self, now: Instant) -> bool {
+        self.is_whole = false;
+        let was_open = self.gated_since.is_none();
+        self.gated_since.get_or_insert(now);
+        was_open
     }
 }
 

@@ -1,0 +1,129 @@
+//! Where UDP does not get through, TCP does (`docs/ref/rtmp-udp.md`, section 11).
+//!
+//! UDP is tried first. When it has not shaken hands after a second, TCP is tried beside it, and the
+//! first that brings a key frame wins. A refusal that plain play may survive - the signature, the cap
+//! of viewers - goes to TCP at once, where the policy for plain play decides.
+
+use std::time::{Duration, Instant};
+
+use thalweg_wire::media::Frame;
+
+use super::link::Options;
+use super::player::Player;
+use crate::error::Error;
+use crate::play;
+use crate::transport::Trust;
+
+/// How the stream comes.
+#[derive(Debug)]
+pub enum Way {
+    /// Over UDP.
+    Udp(Box<Player>),
+    /// Over TCP, and what came before it was chosen; why not over UDP.
+    Tcp(Box<play::Player>, Vec<Frame>, Why),
+}
+
+/// Why it does not come over UDP.
+#[derive(Debug)]
+pub struct Why(pub Error);
+
+impl Why {
+    /// The vendor's event code: -2302, the accelerated URL is of no use, where the server has refused
+    /// it; none where UDP did not get through.
+    pub fn code(&self) -> Option<i32> {
+        matches!(self.0, Error::Refused(_)).then_some(-2302)
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code() {
+            Some(code) => write!(f, "{} (code {code})", self.0),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// When UDP was last found of no use: it is not tried again for a minute.
+#[derive(Debug, Default)]
+pub struct Memory {
+    blocked_at: Option<Instant>,
+}
+
+/// Connects over UDP, or over TCP where that does not do.
+///
+/// # Errors
+/// What TCP says, when neither does.
+pub async fn connect(
+    url: &str,
+    trust: &Trust,
+    options: &Options,
+    memory: &mut Memory,
+) -> Result<Way, Error> {
+    if memory.blocked_at.is_some_and(|at| at.elapsed() < BLOCKED_PAUSE) {
+        return over_tcp(url, trust, Error::UdpBlocked).await;
+    }
+    let mut udp = std::pin::pin!(Player::connect(url, trust, options));
+    let early = tokio::time::timeout(HANDSHAKE_PATIENCE, &mut udp).await;
+    match early {
+        Ok(Ok(player)) => return Ok(Way::Udp(Box::new(player))),
+        Ok(Err(error)) if !error.may_fall_back() => return Err(error),
+        Ok(Err(error)) => {
+            memory.note(&error);
+            return over_tcp(url, trust, error).await;
+        }
+        Err(_) => {}
+    }
+    // Both, and the first that brings a picture wins.
+    let mut tcp = std::pin::pin!(first_key(url, trust));
+    tokio::select! {
+        udp = &mut udp => match udp {
+            Ok(player) => Ok(Way::Udp(Box::new(player))),
+            Err(error) if !error.may_fall_back() => Err(error),
+            Err(error) => {
+                memory.note(&error);
+                let (player, frames) = tcp.await?;
+                Ok(Way::Tcp(Box::new(player), frames, Why(error)))
+            }
+        },
+        tcp = &mut tcp => {
+            let (player, frames) = tcp?;
+            memory.blocked_at = Some(Instant::now());
+            Ok(Way::Tcp(Box::new(player), frames, Why(Error::UdpBlocked)))
+        }
+    }
+}
+
+async fn over_tcp(url: &str, trust: &Trust, why: Error) -> Result<Way, Error> {
+    let player = play::Player::connect_with(url, trust).await?;
+    Ok(Way::Tcp(Box::new(player), Vec::new(), Why(why)))
+}
+
+/// A player over TCP, with what it brought up to its first key frame.
+async fn first_key(url: &str, trust: &Trust) -> Result<(play::Player, Vec<Frame>), Error> {
+    let mut player = play::Player::connect_with(url, trust).await?;
+    let mut frames = Vec::new();
+    while frames.len() < BEFORE_KEY_MAX {
+        let frame = player.next_frame().await?;
+        let is_key = frame.key;
+        frames.push(frame);
+        if is_key {
+            break;
+        }
+    }
+    Ok((player, frames))
+}
+
+impl Memory {
+    fn note(&mut self, error: &Error) {
+        if !matches!(error, Error::Refused(_)) {
+            self.blocked_at = Some(Instant::now());
+        }
+    }
+}
+
+/// A handshake takes two round trips; at 20 % loss one in some takes longer than this.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(1);
+const BLOCKED_PAUSE: Duration = Duration::from_secs(60);
+/// Headers, and sound before the first picture.
+const BEFORE_KEY_MAX: usize = 256;
