@@ -101,18 +101,18 @@ fn by_stream(out: &mut DescriptorEncoder<'_>, rows: &[(u64, Arc<Row>)]) -> std::
     let mut caps: Vec<_> = rows.iter().map(|(_, r)| (r.stream.clone(), r.viewers_max)).collect();
     caps.sort();
     caps.dedup();
-    let columns: [(&str, &str, fn(u64, u64) -> u64); 2] = [
-        ("udp_stream_viewers", "Viewers of a stream over UDP", |viewers, _| viewers),
-        ("udp_stream_viewers_max", "Viewers that a stream may have over UDP", |_, max| max),
-    ];
-    for (name, help, value) in columns {
-        let mut family = describe(out, name, help, MetricType::Gauge)?;
-        for (stream, max) in &caps {
-            let viewers = rows.iter().filter(|(_, r)| r.stream == *stream).count() as u64;
-            let labels = ByStream { stream: stream.clone() };
-            let value = value(viewers, u64::from(*max));
-            ConstGauge::new(value as i64).encode(family.encode_family(&labels)?)?;
-        }
+    let viewers = |stream: &String| rows.iter().filter(|(_, r)| r.stream == *stream).count();
+    let help = "Viewers of a stream over UDP";
+    let mut family = describe(out, "udp_stream_viewers", help, MetricType::Gauge)?;
+    for (stream, _) in &caps {
+        let labels = ByStream { stream: stream.clone() };
+        ConstGauge::new(viewers(stream) as i64).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "Viewers that a stream may have over UDP";
+    let mut family = describe(out, "udp_stream_viewers_max", help, MetricType::Gauge)?;
+    for (stream, max) in &caps {
+        let labels = ByStream { stream: stream.clone() };
+        ConstGauge::new(i64::from(*max)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

@@ -131,7 +131,7 @@ impl Peer {
             let happened = tokio::select! {
                 () = news.notified() => Ok(()),
                 wish = watch.outflow.next() => wish.map_err(Over::from).map(|w| self.grant(w)),
-                event = self.next_event() => event.and_then(|e| self.on_event(watch, e)),
+                event = self.next_event() => event.and_then(|e| self.on_event(watch, &e)),
                 _ = tick.tick() => {
                     ticks = ticks.wrapping_add(1);
                     self.look_after(watch, ticks)
@@ -165,15 +165,15 @@ impl Peer {
         }
     }
 
-    fn on_event(&mut self, watch: &mut Watch, event: Event) -> Result<(), Over> {
-        match event {
+    fn on_event(&mut self, watch: &mut Watch, event: &Event) -> Result<(), Over> {
+        match *event {
             Event::Pause(pause) => watch.pause(pause),
             Event::Receive(kind, wanted) => watch.want(kind, wanted),
             Event::KeyRequest => {
                 watch.outflow.sender().handle_key_request();
                 watch.subscription.stream().ask_key();
             }
-            Event::Report(report) => watch.entry.report(&report),
+            Event::Report(ref report) => watch.entry.report(report),
             Event::ClockRequest { id, asked_us } => self.answer_clock(id, asked_us),
             Event::Ended => return Err(Over::Done),
             // A viewer has nothing else to say that means anything here.
