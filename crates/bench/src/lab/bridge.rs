@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::impair::{Direction, Path};
 use super::line::{Carried, Line, earlier, wait};
 use super::namespaces::Namespaces;
+use crate::process::put_first;
 
 /// A bridge at work, on a thread of its own, until dropped.
 #[derive(Debug)]
@@ -36,8 +37,7 @@ impl Bridge {
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&over);
         let thread = std::thread::Builder::new().name("bridge".to_owned()).spawn(move || {
-            // A packet must not wait for a core. Where that may not be asked for, it may wait.
-            let _ = rustix::process::setpriority_process(None, PRIORITY);
+            put_first(rustix::thread::gettid(), false);
             while !told.load(Ordering::Relaxed) && work.turn().is_ok() {}
             work.down.carried().and(work.up.carried())
         })?;
@@ -117,4 +117,3 @@ fn write(line: &mut Line<Box<[u8]>>, file: &mut File) {
 const PACKET_BYTES_MAX: usize = 2048;
 /// A key frame's; some 100 us.
 const PACKETS_A_TURN: usize = 40;
-const PRIORITY: i32 = -20;

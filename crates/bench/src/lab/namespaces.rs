@@ -72,14 +72,20 @@ impl Namespaces {
         command
     }
 
-    /// Sets the congestion control of what listens on a side from now on.
+    /// Sets the congestion control of TCP from a side to the other. By its route, because a namespace
+    /// may set only those that the whole machine allows to everyone.
     ///
     /// # Errors
     /// When the kernel does not have it.
     pub fn set_congestion_control(&self, side: Side, name: &str) -> Result<(), NoRight> {
-        let mut command = self.command(side, Path::new("sh"));
-        command.args(["-c", "echo \"$1\" >/proc/sys/net/ipv4/tcp_congestion_control", "sh", name]);
-        finish(&mut command)
+        let pid = std::process::id();
+        let (place, device, source) =
+            (side.name(pid), side.device(pid), side.address().to_string());
+        ip(&[
+            &["-n", place.as_str(), "route", "replace", NETWORK, "dev", &device][..],
+            &["proto", "kernel", "scope", "link", "src", &source, "congctl", name],
+        ]
+        .concat())
     }
 
     /// The files of the devices, the server's first.
@@ -151,15 +157,11 @@ fn pid_of(name: &str) -> Option<u32> {
 }
 
 fn ip(arguments: &[&str]) -> Result<(), NoRight> {
-    finish(Command::new("ip").args(arguments))
-}
-
-fn finish(command: &mut Command) -> Result<(), NoRight> {
-    let Output { status, stderr, .. } = command.output().map_err(NoRight::Missing)?;
+    let output = Command::new("ip").args(arguments).output();
+    let Output { status, stderr, .. } = output.map_err(NoRight::Missing)?;
     if status.success() {
         return Ok(());
     }
-    let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
     let words = String::from_utf8_lossy(&stderr).trim().to_owned();
     Err(NoRight::Ip { command: arguments.join(" "), words })
 }
@@ -167,6 +169,8 @@ fn finish(command: &mut Command) -> Result<(), NoRight> {
 /// Where iproute2 keeps the names.
 const NAMES: &str = "/run/netns";
 const PREFIX: &str = "thalweg-lab-";
+/// Both addresses of [`Side::address`].
+const NETWORK: &str = "10.77.0.0/30";
 
 #[cfg(test)]
 mod tests {
