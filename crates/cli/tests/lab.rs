@@ -57,14 +57,8 @@ fn without_networks_tcp_is_not_run_and_that_is_kept() {
 fn in_networks_of_its_own_a_stream_arrives_whole() {
     let folder = Folder::new("lab-networks");
     let out = folder.file("lab.jsonl");
-    let (is_well, _, notes) = lab(&[
-        "--cells=loss-0",
-        "--seconds=2",
-        "--seeds=1",
-        "--ways=rtmp-cubic",
-        "--out",
-        &out,
-    ]);
+    let (is_well, _, notes) =
+        lab(&["--cells=loss-0", "--seconds=2", "--seeds=1", "--ways=rtmp-cubic", "--out", &out]);
     assert!(is_well, "{notes}");
     let run: serde_json::Value =
         serde_json::from_str(std::fs::read_to_string(&out).unwrap().trim()).unwrap();

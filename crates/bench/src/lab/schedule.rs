@@ -21,7 +21,7 @@ pub struct Schedule {
     pub gop_s: u64,
 }
 
-/// The part of a stream that counts: whole GOPs, unless it is shorter than one.
+/// The part of a stream that counts. It begins with a key frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Numbers of its pictures.

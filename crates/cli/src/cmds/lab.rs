@@ -75,7 +75,7 @@ pub(crate) struct Args {
     /// Say the table as JSON.
     #[arg(long)]
     json: bool,
-    /// A minute or two instead of hours: loss-0, loss-5 and burst-20, 1 seed, 10 seconds.
+    /// Two minutes instead of an hour: loss-0, loss-5 and burst-20, 1 seed, 10 seconds.
     #[arg(long)]
     quick: bool,
     /// Use the relay even where networks could be made.
@@ -133,7 +133,7 @@ impl Lab {
             let left = humantime::format_duration(Duration::from_secs(
                 (each * (all - i) as u32).as_secs(),
             ));
-            self.bar.set_message(format!("{trial}; at most {left} left"));
+            self.bar.set_message(format!("{trial}; about {left} left"));
             let at = began.elapsed();
             let Some(done) = trial.run(&self.network, stop) else { break };
             if done.outcome.is_ok() {
@@ -284,7 +284,7 @@ fn machine() -> String {
 fn cpu(name: &str) -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_once(':')?.1.trim_end().to_owned()).map(|s| s.trim_start().to_owned())
+    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 const PROGRAM: &str = if cfg!(debug_assertions) {

@@ -43,13 +43,13 @@ enum End {
 /// Which part of which stream is watched.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct When {
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub(super) gop: u64,
     #[arg(long)]
     pub(super) began_ns: u64,
     #[arg(long)]
     pub(super) from_ns: u64,
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(super) seconds: u64,
 }
 

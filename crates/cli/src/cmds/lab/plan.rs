@@ -21,9 +21,9 @@ pub(super) struct Plan {
 /// A way, as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WayName {
-    RtmpUdp,
-    RtmpCubic,
-    RtmpBbr,
+    Udp,
+    Cubic,
+    Bbr,
 }
 
 impl Plan {
@@ -31,9 +31,9 @@ impl Plan {
         let usual = if args.quick { &QUICK[..] } else { &Cell::ALL[..] };
         let (seeds, seconds) = if args.quick { (1, 10) } else { (5, 30) };
         let ways = args.ways.iter().flat_map(|name| match name {
-            WayName::RtmpUdp => args.cc.iter().copied().map(Way::RtmpUdp).collect(),
-            WayName::RtmpCubic => vec![Way::RtmpTcp(Cc::Cubic)],
-            WayName::RtmpBbr => vec![Way::RtmpTcp(Cc::Bbr)],
+            WayName::Udp => args.cc.iter().copied().map(Way::RtmpUdp).collect(),
+            WayName::Cubic => vec![Way::RtmpTcp(Cc::Cubic)],
+            WayName::Bbr => vec![Way::RtmpTcp(Cc::Bbr)],
         });
         Plan {
             cells: if args.cells.is_empty() { usual.to_vec() } else { args.cells.clone() },
@@ -74,9 +74,9 @@ impl FromStr for WayName {
 
     fn from_str(text: &str) -> Result<WayName, String> {
         match text {
-            "rtmp-udp" => Ok(WayName::RtmpUdp),
-            "rtmp-cubic" => Ok(WayName::RtmpCubic),
-            "rtmp-bbr" => Ok(WayName::RtmpBbr),
+            "rtmp-udp" => Ok(WayName::Udp),
+            "rtmp-cubic" => Ok(WayName::Cubic),
+            "rtmp-bbr" => Ok(WayName::Bbr),
             _ => Err("a way is rtmp-udp, rtmp-cubic or rtmp-bbr".to_owned()),
         }
     }
