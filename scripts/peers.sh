@@ -28,6 +28,10 @@ has_gstreamer() {
 has_tls() { has_ffmpeg && has_curl && command -v openssl >/dev/null; }
 has_browser() { command -v chromium >/dev/null && command -v certutil >/dev/null; }
 has_ffmpeg_current() { [ -x "$current" ]; }
+# Not a peer, but a right, which no package gives: to make networks, for the lab.
+has_networks() {
+    command -v ip >/dev/null && [ -c /dev/net/tun ] && [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null
+}
 
 # Debian's packages, when this is Debian and we may.
 if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer && has_tls && has_browser; }; then
@@ -88,6 +92,12 @@ done
 filter="${skipped:+not (binary(peers) & ($skipped))}"
 # What any peer wrote is judged by ffprobe.
 case " $missing " in *" ffmpeg "*) filter="not binary(peers)" ;; esac
+if has_networks; then
+    echo "  networks         for the lab: can be made"
+else
+    echo "  networks         NOT TESTED: the lab makes none here (it takes root, ip, /dev/net/tun)"
+    filter="${filter:+($filter) & }not (binary(lab) & test(/^in_networks_/))"
+fi
 echo "${filter:-all()}" >target/peers/filter
 
 if [ -n "$missing" ]; then

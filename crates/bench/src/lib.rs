@@ -6,6 +6,7 @@
 //! | put it on a server, and see what it came to | [`trial::run`] |
 //! | know what the kernel alone would cost | [`floor::serve`] |
 //! | put rounds into a table | [`report`] |
+//! | see what a stream comes to on a bad path | [`lab`] |
 //!
 //! Publishers stamp every picture with the moment and a number, viewers read the stamps: delays,
 //! losses and changes show, whatever the server. Both are in one process, so there is one clock.
@@ -13,6 +14,7 @@
 mod crowd;
 mod feed;
 pub mod floor;
+pub mod lab;
 pub mod media;
 pub mod process;
 pub mod profile;

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -84,6 +86,19 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// Lets a thread, or a process with all its threads, run before whatever is ordinary, so that a busy
+/// machine is not taken for a slow path. As far as may be asked for: if not by the real-time scheduler,
+/// then by niceness.
+pub fn put_first(id: Pid, and_its_threads: bool) {
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--fifo", "--pid"]).args(and_its_threads.then_some("--all-tasks"));
+    chrt.args([FIFO_PRIORITY, &id.as_raw_nonzero().to_string()]);
+    let asked = chrt.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        let _ = setpriority_process(Some(id), NICENESS);
+    }
+}
+
 /// Does some work on one core, or on any. What it starts, threads or programs, stays there.
 ///
 /// # Errors
@@ -101,3 +116,7 @@ pub fn on_core<T>(core: Option<usize>, work: impl FnOnce() -> T) -> std::io::Res
     sched_setaffinity(None, &before)?;
     Ok(done)
 }
+
+/// Over all that is ordinary; the lowest tenth of what is real-time.
+const FIFO_PRIORITY: &str = "10";
+const NICENESS: i32 = -20;

@@ -82,7 +82,7 @@ fn cpu_of(outcomes: &[Outcome], server: &str) -> Option<f64> {
     median(&of_server.filter_map(|o| o.cpu_s_per_1000_viewer_s).collect::<Vec<_>>())
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

@@ -329,12 +329,15 @@ impl Outcome {
 impl Spread {
     fn of(mut values: Vec<f64>) -> Spread {
         values.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let last = values.len().saturating_sub(1);
-            values.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
-        };
+        let at = |share| percentile(&values, share).unwrap_or_default();
         Spread { p50: at(0.5), p99: at(0.99) }
     }
+}
+
+/// The value that this share, 0 to 1, of sorted values does not exceed.
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied()
 }
 
 const STEP: Duration = Duration::from_millis(100);

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check_url;
 pub(crate) mod demo;
+pub(crate) mod lab;
 pub(crate) mod play;
 pub(crate) mod push;
 pub(crate) mod serve;

@@ -40,6 +40,9 @@ enum Command {
     Sign(cmds::sign::Args),
     CheckUrl(cmds::check_url::Args),
     Bench(cmds::bench::Args),
+    Lab(cmds::lab::Args),
+    #[command(hide = true)]
+    LabEnd(cmds::lab::end::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,8 @@ fn main() -> ExitCode {
             Command::Sign(args) => cmds::sign::run(&args, &setup),
             Command::CheckUrl(args) => cmds::check_url::run(&args, &setup),
             Command::Bench(args) => cmds::bench::run(args),
+            Command::Lab(args) => cmds::lab::run(args).await,
+            Command::LabEnd(args) => cmds::lab::end::run(args, &setup).await,
         }
     });
     // A read of standard input that nobody waits for any more must not keep the program.

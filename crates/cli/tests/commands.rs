@@ -21,7 +21,7 @@ fn err(output: &Output) -> String {
 #[test]
 fn help_is_there_for_every_command() {
     let help = out(&thalweg().arg("--help").output().unwrap());
-    for command in ["serve", "demo", "push", "play", "sign", "check-url", "bench"] {
+    for command in ["serve", "demo", "push", "play", "sign", "check-url", "bench", "lab"] {
         assert!(help.contains(command), "{help}");
         let help = out(&thalweg().args([command, "--help"]).output().unwrap());
         assert!(help.contains("Usage: thalweg"), "{help}");

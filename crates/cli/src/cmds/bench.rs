@@ -331,7 +331,7 @@ impl OwnServer {
 }
 
 /// Reads a server's log until it says where it listens, and goes on reading in the background.
-fn listening(log: impl std::io::Read + Send + 'static) -> Result<[String; 3]> {
+pub(super) fn listening(log: impl std::io::Read + Send + 'static) -> Result<[String; 3]> {
     let mut lines = BufReader::new(log).lines();
     let mut before = Vec::new();
     for line in &mut lines {
@@ -384,10 +384,10 @@ fn be_floor(media: &Media, batch: Duration) -> Result<ExitCode> {
 
 /// A folder that goes away.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Result<Folder> {
+    pub(super) fn new() -> Result<Folder> {
         let path = std::env::temp_dir().join(format!("thalweg-bench-{}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
         Ok(Folder(path))
