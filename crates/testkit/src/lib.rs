@@ -13,3 +13,4 @@ pub mod cut;
 pub mod folder;
 pub mod media;
 pub mod pair;
+pub mod udp_pair;

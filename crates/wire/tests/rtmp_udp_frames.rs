@@ -175,7 +175,9 @@ fn what_feedback_says_is_read_back() {
         let body = &message.body;
         let again = match message.message_type {
             types::REPORT => Report::decode(body).map(Report::to_message),
-            types::CLOCK_REQUEST => decode_clock_request(body).map(|(id, at)| clock_request(id, at)),
+            types::CLOCK_REQUEST => {
+                decode_clock_request(body).map(|(id, at)| clock_request(id, at))
+            }
             types::CLOCK_RESPONSE => ClockResponse::decode(body).map(ClockResponse::to_message),
             types::SERVER_STAT => ServerStat::decode(body).map(ServerStat::to_message),
             _ => continue,
