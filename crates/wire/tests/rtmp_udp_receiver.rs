@@ -258,15 +258,32 @@ fn a_decoder_that_conceals_goes_on_without_what_is_missing() {
 }
 
 #[test]
-fn nothing_conceals_a_key_frame_that_never_came() {
+fn a_key_frame_that_is_missing_is_waited_for_because_nothing_conceals_it() {
     let mut peer = Peer::new(CONCEAL);
     peer.takes(&[key(1), picture(2, 1), picture(4, 3), picture(5, 3)]);
-    peer.at(PATIENCE);
-    assert_eq!(peer.seqs(), [1, 2], "4 and 5 refer to what was never there");
-    assert!(peer.receiver.wants_key());
-    peer.takes(&[key(6), picture(7, 6)]);
-    assert_eq!(peer.seqs(), [6, 7]);
-    assert!(!peer.receiver.wants_key());
+    peer.at(10 * PATIENCE);
+    assert_eq!(peer.seqs(), [1, 2], "4 and 5 refer to what is not there");
+    peer.takes(&[key(3)]);
+    assert_eq!(peer.seqs(), [3, 4, 5]);
+    assert_eq!(peer.receiver.counts().video_lost, 0);
+}
+
+#[test]
+fn a_key_frame_that_never_came_is_wanted_anew_even_by_a_decoder_that_conceals() {
+    for reset in [true, false] {
+        let mut peer = Peer::new(CONCEAL);
+        peer.takes(&[key(1), picture(2, 1)]);
+        if reset {
+            peer.loses(key(3));
+        }
+        peer.takes(&[picture(4, 3), picture(5, 3)]);
+        peer.at(2000);
+        assert_eq!(peer.seqs(), [1, 2]);
+        assert!(peer.receiver.wants_key());
+        peer.takes(&[key(6), picture(7, 6)]);
+        assert_eq!(peer.seqs(), [6, 7]);
+        assert!(!peer.receiver.wants_key());
+    }
 }
 
 #[test]

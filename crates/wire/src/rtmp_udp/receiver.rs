@@ -341,7 +341,7 @@ impl Receiver {
             self.jump(lane, key);
             return true;
         }
-        let conceals = self.conceals() && lane.gop.is_some();
+        let conceals = self.conceals() && lane.hole_is_in_gop();
         let gives_up = self.purpose == Purpose::Ingest || waited >= HOLD_MAX;
         if is_over && (conceals || gives_up) {
             lane.gop = lane.gop.filter(|_| conceals);
@@ -477,6 +477,13 @@ impl Lane {
             let missing = seq - self.done - 1;
             self.gop.is_some() && missing <= u64::from(header.flags.after_disposable)
         })
+    }
+
+    /// Whether the key frame of the first picture after the hole is there. If it is what is missing,
+    /// nothing hides that.
+    fn hole_is_in_gop(&self) -> bool {
+        let key = self.gop.map(|key| key as u32);
+        key.is_some() && self.first_whole().is_some_and(|(_, header)| key == Some(header.gop))
     }
 
     /// Whether the decoder has everything that this picture needs; a key frame begins a GOP. Its turn
