@@ -273,9 +273,9 @@ mod tests {
         for n in 0..400 {
             now += ms(5);
             if n % 10 == 0 {
-                live.handle_loss(now, MTU, false)
+                live.handle_loss(now, MTU, false);
             } else {
-                ack(&mut live, now, MTU, ms(55))
+                ack(&mut live, now, MTU, ms(55));
             }
         }
         assert!(live.window() >= 80 * MTU, "{}", live.window());
