@@ -161,6 +161,23 @@ fn sound_goes_on_without_what_is_missing_when_patience_is_over() {
 }
 
 #[test]
+fn holes_that_follow_each_other_are_waited_for_side_by_side() {
+    for purpose in [PLAY, Purpose::Ingest] {
+        let mut peer = Peer::new(purpose);
+        let mut slowest = Duration::ZERO;
+        // Every other message never comes.
+        for n in 0..200 {
+            peer.at(u64::from(n) * 40);
+            peer.takes(&[sound(2 * n + 1)]);
+            let now = peer.now();
+            let late = peer.handed_out().iter().map(|a| now - a.came).max();
+            slowest = slowest.max(late.unwrap_or_default());
+        }
+        assert!(slowest <= Duration::from_millis(PATIENCE + 40), "{slowest:?}");
+    }
+}
+
+#[test]
 fn sound_that_is_repaired_in_time_loses_nothing() {
     let mut peer = Peer::new(PLAY);
     peer.takes(&[sound(1), sound(3)]);

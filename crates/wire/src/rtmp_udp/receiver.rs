@@ -259,7 +259,11 @@ impl Receiver {
             }
             let since = match lane.waits_for_config() {
                 Some(came) => came,
-                None => *lane.stuck_since.get_or_insert(now),
+                None => {
+                    // A hole is there since what comes after it came, not since its turn has come.
+                    let noticed = lane.first_whole_came().unwrap_or(now);
+                    *lane.stuck_since.get_or_insert(noticed)
+                }
             };
             let waited = now.saturating_duration_since(since);
             if !self.give_up(slot.0, &mut lane, waited) {
@@ -458,6 +462,13 @@ impl Lane {
     fn first_whole(&self) -> Option<(u64, &Header)> {
         self.held.iter().find_map(|(seq, held)| match held {
             Held::Whole { header, .. } => Some((*seq, header)),
+            Held::Gone { .. } => None,
+        })
+    }
+
+    fn first_whole_came(&self) -> Option<Instant> {
+        self.held.values().find_map(|held| match held {
+            Held::Whole { came, .. } => Some(*came),
             Held::Gone { .. } => None,
         })
     }
