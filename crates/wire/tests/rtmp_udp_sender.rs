@@ -422,14 +422,16 @@ fn a_path_that_is_too_narrow_is_told_after_more_than_three_gatings_in_ten_second
 fn a_key_frame_that_was_asked_for_begins_anew() {
     let mut origin = Origin::new();
     origin.key();
+    origin.sound();
     origin.delta();
     origin.delivers();
     origin.sender.handle_key_request();
     origin.delta();
     origin.key();
-    let sent = origin.delivers();
-    let starts: Vec<(u32, bool)> = sent.iter().map(|h| (h.seq, h.flags.start)).collect();
-    assert_eq!(starts, [(4, true), (3, false)]);
+    origin.sound();
+    let sent: Vec<_> = origin.delivers().iter().map(|h| (h.kind, h.seq, h.flags.start)).collect();
+    let (sound, picture) = (Kind::Audio, Kind::Video);
+    assert_eq!(sent, [(sound, 2, false), (picture, 4, true), (picture, 3, false)]);
 }
 
 #[test]

@@ -224,7 +224,9 @@ impl Sender {
 
     /// The peer cannot go on without a key frame: its decoder begins anew with the next one.
     pub fn handle_key_request(&mut self) {
-        self.tracks.values_mut().for_each(|t| t.is_whole = false);
+        for ((kind, _), track) in &mut self.tracks {
+            track.is_whole &= *kind != Kind::Video;
+        }
     }
 }
 
