@@ -319,6 +319,22 @@ fn sends_a_kind_that_is_none() {
 }
 
 #[test]
+fn sends_a_header_that_cannot_be_and_a_long_body() {
+    let mut bytes = header(Kind::Audio, 1, 0).encode();
+    bytes[0] = 7;
+    let want = Err(Misbehaved::MediaHeader.into());
+    let mut reader = StreamReader::new(100);
+    assert_eq!(reader.read(&mut &bytes[..23]), Ok(None));
+    assert_eq!(reader.read(&mut &bytes[23..]), want, "before there is a body");
+    let mut head = burst_head(&header(Kind::Audio, 1, 0), 100);
+    head[4] = 7;
+    let burst = [&[BURST][..], &head].concat();
+    let mut reader = StreamReader::new(100);
+    assert_eq!(reader.read(&mut &burst[..28]), Ok(None));
+    assert_eq!(reader.read(&mut &burst[28..]), want, "in a burst too");
+}
+
+#[test]
 fn sends_a_gop_that_cannot_be() {
     let not_its_own = Header { gop: 4, ..header(Kind::Video, 5, 5) };
     for (name, header) in [
