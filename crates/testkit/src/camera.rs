@@ -52,19 +52,29 @@ impl Camera {
 
     fn picture(&self, n: i64, dts: i64) -> Frame {
         let place = n % i64::from(self.gop);
-        let (first, nal, bytes) = match place {
-            0 => (0x17, 0x65, self.key_bytes),
-            _ if self.disposable && place % 2 == 1 => (0x27, 0x01, self.delta_bytes),
-            _ => (0x27, 0x41, self.delta_bytes),
-        };
-        let nal_bytes = (bytes - 9) as u32;
-        let mut body = vec![first, 1, 0, 0, 0];
-        body.extend_from_slice(&nal_bytes.to_be_bytes());
-        body.push(nal);
-        body.extend_from_slice(&n.to_be_bytes());
-        body.resize(bytes, 0x55);
-        Frame::new(Kind::Video, dts, body.into())
+        if place == 0 { self.key_frame(n, dts) } else { self.delta(n, dts, place) }
     }
+
+    /// Its picture of this number, made a key frame because somebody wants one.
+    pub fn key_frame(&self, n: i64, dts: i64) -> Frame {
+        picture(0x17, 0x65, self.key_bytes, n, dts)
+    }
+
+    fn delta(&self, n: i64, dts: i64, place: i64) -> Frame {
+        let nal = if self.disposable && place % 2 == 1 { 0x01 } else { 0x41 };
+        picture(0x27, nal, self.delta_bytes, n, dts)
+    }
+}
+
+/// H.264 of one slice.
+fn picture(first: u8, nal: u8, bytes: usize, n: i64, dts: i64) -> Frame {
+    let nal_bytes = (bytes - 9) as u32;
+    let mut body = vec![first, 1, 0, 0, 0];
+    body.extend_from_slice(&nal_bytes.to_be_bytes());
+    body.push(nal);
+    body.extend_from_slice(&n.to_be_bytes());
+    body.resize(bytes, 0x55);
+    Frame::new(Kind::Video, dts, body.into())
 }
 
 fn sound(n: i64, dts: i64) -> Frame {

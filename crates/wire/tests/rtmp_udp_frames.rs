@@ -427,3 +427,44 @@ fn a_stream_that_ends_in_the_middle_is_refused_wherever_that_is() {
     corpus::holds("rtmp_udp_media", "cut burst", &stream[..20]);
     corpus::holds("rtmp_udp_media", "cut header", &header.encode()[..20]);
 }
+
+/// What a receiver's fuzzer starts from: 'R' is reset, 'C' is configuration (`rtmp_udp::fuzz`).
+#[test]
+fn runs_for_the_receiver_are_in_the_corpus() {
+    let headers = media_headers();
+    let of = |index: usize, cfg, seq, gop| Header { cfg, seq, gop, ..headers[index].1 };
+    let (sound, key, picture, disposable, after_two) = (0, 1, 2, 3, 6);
+    for (name, run) in [
+        ("in order", vec![(of(key, 0, 1, 1), "k"), (of(picture, 0, 2, 1), "p")]),
+        ("out of order", vec![(of(picture, 0, 2, 1), "p"), (of(key, 0, 1, 1), "k")]),
+        ("a hole", vec![(of(sound, 0, 1, 0), "s"), (of(sound, 0, 3, 0), "s")]),
+        (
+            "a key frame after a hole",
+            vec![(of(key, 0, 1, 1), "k"), (of(picture, 0, 3, 1), "p"), (of(key, 0, 9, 9), "k")],
+        ),
+        (
+            "resets",
+            vec![
+                (of(key, 0, 1, 1), "k"),
+                (of(disposable, 0, 2, 1), "R"),
+                (of(picture, 0, 3, 1), "R"),
+                (of(picture, 0, 6, 5), "p"),
+                (of(key, 0, 5, 5), "k"),
+            ],
+        ),
+        ("disposable ones missing", vec![(of(key, 0, 1, 1), "k"), (of(after_two, 0, 4, 1), "p")]),
+        (
+            "configuration overtaken",
+            vec![
+                (of(key, 1, 1, 1), "k"),
+                (of(key, 1, 1, 1), "C"),
+                (of(key, 2, 2, 2), "C"),
+                (of(key, 2, 2, 2), "k"),
+                (of(key, 3, 3, 3), "k"),
+            ],
+        ),
+    ] {
+        let run: Vec<(Header, &[u8])> = run.into_iter().map(|(h, b)| (h, b.as_bytes())).collect();
+        corpus::holds("rtmp_udp_media", &format!("run {name}"), &burst(&run));
+    }
+}

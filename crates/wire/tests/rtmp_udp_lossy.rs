@@ -307,6 +307,32 @@ fn a_server_that_takes_in_a_publication_goes_on_at_the_next_key_frame() {
 }
 
 #[test]
+fn a_publisher_that_makes_key_frames_on_request_is_soon_seen_again() {
+    for seed in SEEDS {
+        // One key frame in the whole story, unless somebody wants another.
+        let camera = Camera { gop: 900, ..Camera::default() };
+        let mut link =
+            Link::new(seed, losing(Loss::Random(2)), Purpose::Ingest, camera.bits_per_s());
+        for (n, frame) in camera.frames(0, 15_000).into_iter().enumerate() {
+            link.run_until(dts(&frame));
+            let outage = ms(5000)..ms(5700);
+            link.weather.loss =
+                if outage.contains(&dts(&frame)) { Loss::All } else { Loss::Random(2) };
+            let wanted = link.receiver.wants_key() || link.sender.is_gated();
+            if frame.kind == Kind::Video && !frame.key && wanted && !outage.contains(&dts(&frame)) {
+                link.push(&camera.key_frame(n as i64, frame.dts));
+            } else {
+                link.push(&frame);
+            }
+        }
+        link.run_until(ms(18_000));
+        let pause = link.longest_pause(Kind::Video);
+        assert!(pause > ms(700) && pause < ms(1300), "seed {seed}: {pause:?}");
+        assert!(link.of(Kind::Video).last().unwrap().at > ms(14_900), "seed {seed}");
+    }
+}
+
+#[test]
 fn a_story_is_the_same_each_time_it_is_told() {
     let tell = |seed| {
         let link = watch(seed, losing(Loss::Bursts(20, 5)), &Camera::default());
