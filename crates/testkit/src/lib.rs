@@ -8,8 +8,11 @@
 )]
 
 pub mod alloc;
+pub mod camera;
 pub mod corpus;
 pub mod cut;
 pub mod folder;
+pub mod lossy;
 pub mod media;
 pub mod pair;
+pub mod udp_pair;

@@ -14,6 +14,8 @@ pub mod client;
 pub mod clock;
 pub mod congestion;
 pub mod control;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod generations;
 pub mod media;
 pub mod receiver;

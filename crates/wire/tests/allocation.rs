@@ -5,6 +5,8 @@ use thalweg_testkit::alloc::{Counting, count};
 use thalweg_wire::amf0::Decoder;
 use thalweg_wire::flv::{self, Demuxer, TagHeader};
 use thalweg_wire::rtmp::chunk::{Header, Reader};
+use thalweg_wire::rtmp_udp::control;
+use thalweg_wire::rtmp_udp::media::StreamReader;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -66,4 +68,34 @@ fn many_messages_begun_reserve_no_more_than_twice_the_bound() {
     assert_eq!(read, Ok(None));
     assert!(reader.reserved_bytes() <= 128 << 10, "{}", reader.reserved_bytes());
     assert!(used.bytes < 160 << 10, "{used:?}");
+}
+
+#[test]
+fn an_announced_control_message_allocates_only_what_came() {
+    let mut reader = control::Reader::default();
+    let announced_64_kb = b"\x14\0\0\0\0\0\0\0\0\x01\0\0\x02";
+    let (read, used) = count(|| reader.read(&mut &announced_64_kb[..]));
+    assert_eq!(read, Ok(None));
+    assert!(used.bytes < 1024 && reader.held_bytes() < 1024, "{used:?}");
+}
+
+#[test]
+fn an_announced_message_of_a_burst_allocates_only_what_came() {
+    let mut reader = StreamReader::new(16 << 20);
+    let announced_15_mb = b"\x7f\0\xf0\0\0\x09\x01\0\x01";
+    let (read, used) = count(|| reader.read(&mut &announced_15_mb[..]));
+    assert_eq!(read, Ok(None));
+    assert!(used.bytes < 1024 && reader.held_bytes() < 1024, "{used:?}");
+}
+
+#[test]
+fn a_stream_of_media_that_trickles_allocates_little_more_than_came() {
+    let mut reader = StreamReader::new(16 << 20);
+    let (_, used) = count(|| {
+        for _ in 0..10_000 {
+            assert_eq!(reader.read(&mut &[8; 10][..]), Ok(None));
+        }
+    });
+    assert!(reader.held_bytes() <= 2 * 100_000, "{}", reader.held_bytes());
+    assert!(used.bytes < 3 * 100_000 && used.calls < 30, "{used:?}");
 }

@@ -2,6 +2,7 @@
 
 use thalweg_testkit::corpus::replay;
 use thalweg_wire::fuzz;
+use thalweg_wire::rtmp_udp::fuzz as rtmp_udp;
 
 #[test]
 fn replay_the_corpus() {
@@ -16,6 +17,9 @@ fn replay_the_corpus() {
         ("codec", fuzz::codec),
         ("server_session", fuzz::server_session),
         ("client_session", fuzz::client_session),
+        ("rtmp_udp_control", rtmp_udp::control),
+        ("rtmp_udp_media", rtmp_udp::media),
+        ("rtmp_udp_session", rtmp_udp::session),
     ] {
         assert!(replay(target, body) > 0);
     }

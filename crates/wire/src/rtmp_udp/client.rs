@@ -144,7 +144,10 @@ impl Session {
         if self.phase == Phase::Preamble && !self.read_preamble(&mut input)? {
             return Ok(());
         }
-        while let Some(message) = self.reader.read(&mut input)? {
+        // What was on its way when it ended says nothing more.
+        while self.phase != Phase::Over
+            && let Some(message) = self.reader.read(&mut input)?
+        {
             self.message(message)?;
         }
         Ok(())

@@ -175,6 +175,7 @@ impl StreamReader {
         match shape {
             Shape::Single => {
                 self.take(input.len(), input);
+                self.check_header(0)?;
                 self.check(self.begun.len().saturating_sub(Header::BYTES))?;
                 Ok(None)
             }
@@ -223,6 +224,7 @@ impl StreamReader {
         let body_len = (len as usize).checked_sub(Header::BYTES).ok_or(Misbehaved::MediaHeader)?;
         self.check(body_len)?;
         self.take((LENGTH_BYTES + len as usize).saturating_sub(self.begun.len()), input);
+        self.check_header(LENGTH_BYTES)?;
         if self.begun.len() < LENGTH_BYTES + len as usize {
             return Ok(None);
         }
@@ -234,6 +236,12 @@ impl StreamReader {
         let (take, rest) = input.split_at(n.min(input.len()));
         self.begun.extend_from_slice(take);
         *input = rest;
+    }
+
+    /// Once a header has come, it has to be one.
+    fn check_header(&self, at: usize) -> Result<(), Error> {
+        let header = self.begun.get(at..).and_then(|bytes| bytes.first_chunk());
+        header.map_or(Ok(()), |header| Header::decode(header).map(drop))
     }
 
     fn check(&self, len: usize) -> Result<(), Error> {

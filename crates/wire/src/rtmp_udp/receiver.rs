@@ -254,7 +254,17 @@ impl Receiver {
                 lane.stuck_since = None;
                 break;
             }
-            let since = *lane.stuck_since.get_or_insert(now);
+            if self.pass_gone(slot.0, &mut lane) {
+                continue;
+            }
+            let since = match lane.waits_for_config() {
+                Some(came) => came,
+                None => {
+                    // A hole is there since what comes after it came, not since its turn has come.
+                    let noticed = lane.first_whole_came().unwrap_or(now);
+                    *lane.stuck_since.get_or_insert(noticed)
+                }
+            };
             let waited = now.saturating_duration_since(since);
             if !self.give_up(slot.0, &mut lane, waited) {
                 let waits = [self.patience, CONFIG_WAIT, HOLD_MAX];
@@ -301,12 +311,29 @@ impl Receiver {
         }
     }
 
+    /// Passes over what its sender has given up, and over nothing else: what is missing behind it may
+    /// still come.
+    fn pass_gone(&mut self, kind: Kind, lane: &mut Lane) -> bool {
+        let Some(Held::Gone { disposable }) = lane.next_held() else { return false };
+        if kind == Kind::Video && !disposable {
+            if let Some(key) = lane.next_key(|_| true) {
+                self.jump(lane, key);
+                return true;
+            }
+            lane.gop = lane.gop.filter(|_| self.conceals());
+        }
+        self.count_lost(kind, 1);
+        lane.done += 1;
+        lane.held.remove(&lane.done);
+        true
+    }
+
     /// Gives up a hole, or what stands behind it; answers whether anything changed.
     fn give_up(&mut self, kind: Kind, lane: &mut Lane, waited: Duration) -> bool {
-        if lane.waits_for_config() {
+        if lane.waits_for_config().is_some() {
             return waited >= CONFIG_WAIT && self.drop_next(kind, lane);
         }
-        let is_over = waited >= self.patience || lane.is_next_gone();
+        let is_over = waited >= self.patience;
         if kind != Kind::Video {
             return is_over && self.skip_hole(kind, lane);
         }
@@ -318,8 +345,8 @@ impl Receiver {
             self.jump(lane, key);
             return true;
         }
-        let conceals = self.purpose == (Purpose::Play { conceal: true }) && lane.gop.is_some();
-        let gives_up = self.purpose == Purpose::Ingest || waited >= HOLD_MAX || lane.is_next_gone();
+        let conceals = self.conceals() && lane.hole_is_in_gop();
+        let gives_up = self.purpose == Purpose::Ingest || waited >= HOLD_MAX;
         if is_over && (conceals || gives_up) {
             lane.gop = lane.gop.filter(|_| conceals);
             return self.skip_hole(kind, lane);
@@ -327,9 +354,13 @@ impl Receiver {
         false
     }
 
+    fn conceals(&self) -> bool {
+        self.purpose == Purpose::Play { conceal: true }
+    }
+
     /// Goes on behind the hole.
     fn skip_hole(&mut self, kind: Kind, lane: &mut Lane) -> bool {
-        let Some(front) = lane.first_whole() else {
+        let Some((front, _)) = lane.first_whole() else {
             // Nothing but what was given up: what comes next is not missing it.
             let last = lane.held.keys().next_back().copied().unwrap_or(lane.done);
             self.count_lost(kind, last - lane.done);
@@ -382,7 +413,7 @@ impl Receiver {
             lane.gop = None;
             self.skip_hole(slot.0, &mut lane);
             self.hand_out(slot.0, &mut lane);
-            if lane.waits_for_config() {
+            if lane.waits_for_config().is_some() {
                 self.drop_next(slot.0, &mut lane);
             }
         }
@@ -407,10 +438,6 @@ impl Lane {
         self.held.get(&(self.done + 1))
     }
 
-    fn is_next_gone(&self) -> bool {
-        matches!(self.next_held(), Some(Held::Gone { .. }))
-    }
-
     fn take_next(&mut self) -> Option<(Bytes, Instant)> {
         let held = self.held.remove(&(self.done + 1))?;
         self.done += 1;
@@ -422,15 +449,28 @@ impl Lane {
         }
     }
 
-    fn waits_for_config(&self) -> bool {
+    /// Since when the message whose turn it is has been there without its configuration.
+    fn waits_for_config(&self) -> Option<Instant> {
         match self.next_held() {
-            Some(Held::Whole { header, .. }) => is_ahead(header.cfg, self.known_cfg),
-            _ => false,
+            Some(Held::Whole { header, came, .. }) => {
+                is_ahead(header.cfg, self.known_cfg).then_some(*came)
+            }
+            _ => None,
         }
     }
 
-    fn first_whole(&self) -> Option<u64> {
-        self.held.iter().find(|(_, h)| matches!(h, Held::Whole { .. })).map(|(seq, _)| *seq)
+    fn first_whole(&self) -> Option<(u64, &Header)> {
+        self.held.iter().find_map(|(seq, held)| match held {
+            Held::Whole { header, .. } => Some((*seq, header)),
+            Held::Gone { .. } => None,
+        })
+    }
+
+    fn first_whole_came(&self) -> Option<Instant> {
+        self.held.values().find_map(|held| match held {
+            Held::Whole { came, .. } => Some(*came),
+            Held::Gone { .. } => None,
+        })
     }
 
     /// The next key frame that is whole, if `accepts` takes it.
@@ -442,17 +482,19 @@ impl Lane {
         self.held.iter().find(|(_, held)| is_key(held)).map(|(seq, _)| *seq)
     }
 
-    /// Whether nobody will miss what is missing: its header said so, or the first picture after the
-    /// hole does.
+    /// Whether nobody will miss what is missing: the first picture after the hole says so.
     fn hole_is_disposable(&self) -> bool {
-        match self.held.iter().next() {
-            Some((&seq, Held::Gone { disposable })) => *disposable && seq == self.done + 1,
-            Some((&seq, Held::Whole { header, .. })) => {
-                let missing = seq - self.done - 1;
-                self.gop.is_some() && missing <= u64::from(header.flags.after_disposable)
-            }
-            None => false,
-        }
+        self.first_whole().is_some_and(|(seq, header)| {
+            let missing = seq - self.done - 1;
+            self.gop.is_some() && missing <= u64::from(header.flags.after_disposable)
+        })
+    }
+
+    /// Whether the key frame of the first picture after the hole is there. If it is what is missing,
+    /// nothing hides that.
+    fn hole_is_in_gop(&self) -> bool {
+        let key = self.gop.map(|key| key as u32);
+        key.is_some() && self.first_whole().is_some_and(|(_, header)| key == Some(header.gop))
     }
 
     /// Whether the decoder has everything that this picture needs; a key frame begins a GOP. Its turn
@@ -461,7 +503,9 @@ impl Lane {
         if header.flags.key {
             self.gop = Some(self.done);
         }
-        self.gop.is_some_and(|key| key as u32 == header.gop)
+        // The key frame of another GOP never came.
+        self.gop = self.gop.filter(|key| *key as u32 == header.gop);
+        self.gop.is_some()
     }
 }
 

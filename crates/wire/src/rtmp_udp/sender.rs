@@ -230,7 +230,9 @@ impl Sender {
 
     /// The peer cannot go on without a key frame: its decoder begins anew with the next one.
     pub fn handle_key_request(&mut self) {
-        self.tracks.values_mut().for_each(|t| t.is_whole = false);
+        for ((kind, _), track) in &mut self.tracks {
+            track.is_whole &= *kind != Kind::Video;
+        }
     }
 }
 
@@ -269,7 +271,7 @@ impl Sender {
         let newest = pictures().count();
         let end = frames.iter().map(|(f, _)| f.dts).max().unwrap_or_default();
         let mut burst = vec![Bytes::from_static(&[media::BURST])];
-        let (mut first, mut count, mut shown) = (None, 0, 0);
+        let (mut lead, mut count, mut shown) = (None, 0, 0);
         for (frame, ingest_us) in frames {
             if !is_picture(frame) && !frame.config && frame.dts < end - BURST_AUDIO_MS {
                 continue;
@@ -284,11 +286,14 @@ impl Sender {
             header.flags.catchup = shown < newest;
             let head = media::burst_head(&header, frame.payload.len());
             burst.extend([Bytes::copy_from_slice(&head), frame.payload.clone()]);
-            first = first.or(is_picture(frame).then_some(header));
+            // It is worth what its key frame is; without pictures, what its sound is.
+            if lead.is_none_or(|lead: Header| lead.kind != Kind::Video && is_picture(frame)) {
+                lead = Some(header);
+            }
             count += 1;
         }
-        if let Some(header) = first {
-            self.enter(&header, Class::Key, burst, count, now);
+        if let Some(header) = lead {
+            self.enter(&header, Class::of(&header), burst, count, now);
         }
     }
 

@@ -174,6 +174,8 @@ impl Session {
             match self.phase {
                 Phase::Preamble => self.read_preamble(&mut input)?,
                 Phase::Deciding(_) => return self.hold(input),
+                // What was on its way when it ended is nobody's fault.
+                Phase::Over => return Ok(()),
                 _ => match self.reader.read(&mut input)? {
                     Some(message) => {
                         self.flood.count(now)?;
@@ -335,6 +337,8 @@ impl Session {
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.deadline = None;
+        self.reader = Reader::default();
+        self.held = Vec::new();
     }
 }
 
