@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use thalweg_client::{Player, Publisher};
+use thalweg_client::{Player, Publisher, Trust, rtc};
 use thalweg_wire::media::{Frame, Kind};
 
 use super::schedule::{Schedule, Window};
@@ -17,9 +17,6 @@ pub enum Error {
     /// The server refused, or the network failed.
     #[error(transparent)]
     Client(#[from] thalweg_client::Error),
-    /// This program cannot watch that way.
-    #[error("{0} is not built in")]
-    NotBuiltIn(&'static str),
 }
 
 /// What a publisher has sent.
@@ -80,20 +77,18 @@ async fn send(publisher: &mut Publisher, schedule: Schedule, sent: &mut Sent) ->
 
 /// Watches a window of the stream, until all of it has come or can be given up.
 ///
-/// # Errors
-/// [`Error::NotBuiltIn`]. What else ends it before its time is one of the figures.
-pub async fn view(transport: Transport, url: &str, window: &Window) -> Result<Figures, Error> {
+/// What ends it before its time is one of the figures.
+pub async fn view(transport: Transport, url: &str, window: &Window) -> Figures {
     let over = Duration::from_nanos(window.ns.end.saturating_sub(monotonic_ns())) + GRACE;
     let mut score = Score::new(window.clone());
     let mut first_picture_ms = None;
     let watching = watch(transport, url, &mut score, &mut first_picture_ms);
     // Until it is over: that is not an error.
     let ended = match tokio::time::timeout(over, watching).await {
-        Ok(Err(error @ Error::NotBuiltIn(_))) => return Err(error),
-        Ok(Err(Error::Client(error))) => Some(error.to_string()),
+        Ok(Err(error)) => Some(error.to_string()),
         Ok(Ok(())) | Err(_) => None,
     };
-    Ok(Figures { first_picture_ms, ended, ..score.figures() })
+    Figures { first_picture_ms, ended, ..score.figures() }
 }
 
 /// Watches until nothing is missing.
@@ -122,27 +117,27 @@ async fn watch(
 /// A play, by one of the transports.
 enum Watching {
     Rtmp(Box<Player>),
+    RtmpUdp(Box<rtc::Player>),
 }
 
 impl Watching {
     async fn open(transport: Transport, url: &str) -> Result<Watching, Error> {
         match transport {
             Transport::Tcp => Ok(Watching::Rtmp(Box::new(Player::connect(url).await?))),
-            Transport::Udp => Watching::open_udp(url).await,
+            Transport::Udp => {
+                let options = rtc::Options::default();
+                let player = rtc::Player::connect(url, &Trust::system(), &options).await?;
+                Ok(Watching::RtmpUdp(Box::new(player)))
+            }
         }
-    }
-
-    /// Where the client's RTMP-UDP goes in, as one more kind of play: it says the frames in decode
-    /// order, and what it skips is missed by its number. It must not fall back to TCP.
-    #[expect(clippy::unused_async, reason = "it will wait for a handshake")]
-    async fn open_udp(_url: &str) -> Result<Watching, Error> {
-        Err(Error::NotBuiltIn("RTMP-UDP"))
     }
 
     /// The next frame in decode order.
     async fn next_frame(&mut self) -> Result<Frame, Error> {
         match self {
             Watching::Rtmp(player) => Ok(player.next_frame().await?),
+            // Without the jitter buffer, which decides when a frame is shown and not when it is there.
+            Watching::RtmpUdp(player) => Ok(player.next_arrived().await?.frame),
         }
     }
 }

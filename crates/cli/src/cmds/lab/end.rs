@@ -88,7 +88,7 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
             let transport = if udp { Transport::Udp } else { Transport::Tcp };
             let window = when.window();
             tokio::select! {
-                figures = ends::view(transport, &url, &window) => say(&figures?),
+                figures = ends::view(transport, &url, &window) => say(&figures),
                 () = let_go() => return Ok(ExitCode::FAILURE),
             }
             Ok(ExitCode::SUCCESS)

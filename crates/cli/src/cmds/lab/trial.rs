@@ -128,8 +128,10 @@ impl Trial {
     /// The keys of the configuration that let a server speak RTMP-UDP with a congestion control.
     fn udp_config(&self) -> &'static str {
         match self.way {
-            // The server has none yet.
-            Way::RtmpUdp(Cc::Live | Cc::Bbr | Cc::Cubic) | Way::RtmpTcp(_) => "",
+            Way::RtmpUdp(Cc::Live) => "udp.congestion = \"live\"\n",
+            Way::RtmpUdp(Cc::Bbr) => "udp.congestion = \"bbr\"\n",
+            Way::RtmpUdp(Cc::Cubic) => "udp.congestion = \"cubic\"\n",
+            Way::RtmpTcp(_) => "",
         }
     }
 }
