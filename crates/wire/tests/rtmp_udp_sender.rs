@@ -468,14 +468,15 @@ fn a_viewer_gets_a_short_run_as_one_burst_and_sees_its_newest_picture() {
             all.iter().map(|(h, _)| h).filter(|h| h.kind == Kind::Video).collect();
         assert_eq!(pictures.len() as i64, (span + 39) / 40);
         assert!(pictures[0].flags.key && pictures[0].flags.start);
-        let (newest, older) = pictures.split_last().unwrap();
-        assert!(!newest.flags.catchup && older.iter().all(|h| h.flags.catchup));
+        let newest = pictures.last().unwrap();
+        let from = all.iter().position(|(h, _)| h == *newest).unwrap();
+        assert!(all.iter().enumerate().all(|(n, (h, _))| h.flags.catchup == (n < from)));
         assert!(pictures.iter().enumerate().all(|(n, h)| h.seq == n as u32 + 1 && h.gop == 1));
         assert!(all.iter().all(|(h, _)| h.ingest_us == Some(7) && !h.flags.start || h.seq == 1));
         let end = i64::from(newest.timestamp);
         let sound: Vec<&Header> =
             all.iter().map(|(h, _)| h).filter(|h| h.kind == Kind::Audio).collect();
-        assert!(sound.iter().all(|h| i64::from(h.timestamp) >= end - 300 && !h.flags.catchup));
+        assert!(sound.iter().all(|h| i64::from(h.timestamp) >= end - 300));
         assert!(sound.iter().enumerate().all(|(n, h)| h.seq == n as u32 + 1), "without a hole");
         assert!(sound.len() <= 11);
         assert!(origin.sender.next_stream(origin.now()).is_none());
@@ -494,6 +495,7 @@ fn a_viewer_gets_the_key_frame_of_a_long_run_and_moves_on_at_the_next() {
         assert_eq!(sent.len(), 1, "{sent:?}");
         assert!(sent[0].flags.key && sent[0].flags.start && !sent[0].flags.catchup);
         assert!(origin.sender.is_gated());
+        assert_eq!(origin.sender.stats().gatings, 0, "for no fault of the path");
         origin.delta();
         origin.sound();
         assert_eq!(origin.delivers().iter().map(|h| h.kind).collect::<Vec<_>>(), [Kind::Audio]);
@@ -565,4 +567,25 @@ fn a_seventeenth_track_is_not_sent() {
         origin.sender.push(&frame, None, origin.now());
     }
     assert_eq!(origin.seqs().len(), 16);
+}
+
+#[test]
+fn what_the_peer_has_turned_off_is_given_up_and_pictures_come_back_with_a_key_frame() {
+    let mut origin = Origin::new();
+    origin.key();
+    let sent = origin.opens()[0].0;
+    origin.delta();
+    origin.sound();
+    assert_eq!(origin.sender.queued_frames(), (1, 2));
+    origin.sender.turn_off(Kind::Video, origin.now());
+    assert_eq!(origin.resets(), [(sent, Reset::TrackOff)]);
+    assert_eq!((origin.sender.queued_frames(), origin.dropped(Reset::TrackOff)), ((1, 0), 2));
+    origin.delta();
+    origin.key();
+    let sent: Vec<_> = origin.delivers().iter().map(|h| (h.kind, h.seq, h.flags.start)).collect();
+    assert_eq!(sent, [(Kind::Audio, 1, true), (Kind::Video, 4, true)]);
+    origin.sound();
+    origin.sender.turn_off(Kind::Audio, origin.now());
+    origin.delta();
+    assert_eq!(origin.seqs(), [5], "without sound pictures go on");
 }
