@@ -99,7 +99,6 @@ fn transport(congestion: Congestion) -> TransportConfig {
     acks.max_ack_delay(Some(ACK_DELAY_MAX)).ack_eliciting_threshold(VarInt::from_u32(1));
     transport
         .congestion_controller_factory(congestion.factory())
-        .send_fairness(false)
         .initial_rtt(INITIAL_RTT)
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))))

@@ -59,8 +59,10 @@ pub enum Lost {
 /// How a connection fares.
 #[derive(Debug, Clone, Copy)]
 pub struct Vitals {
-    /// Round trips.
+    /// What the sender's rules go by.
     pub path: Path,
+    /// Least round trip of late.
+    pub min_rtt: Duration,
     /// Bytes that may be in flight.
     pub cwnd: u64,
     /// Packets sent.
@@ -126,14 +128,20 @@ impl Session {
         }
     }
 
+    /// What the sender's rules go by.
+    pub fn path(&self) -> Path {
+        let connection = self.connection();
+        Path { srtt: connection.rtt(), window: connection.stats().path.cwnd }
+    }
+
     /// How it fares.
     pub fn vitals(&self) -> Vitals {
         let connection = self.connection();
         let stats = connection.stats();
-        let srtt = connection.rtt();
         let least = self.live.as_ref().map(|l| l.min_rtt()).filter(|rtt| !rtt.is_zero());
         Vitals {
-            path: Path { srtt, min_rtt: least.unwrap_or_else(|| connection.min_rtt()) },
+            path: self.path(),
+            min_rtt: least.unwrap_or_else(|| connection.min_rtt()),
             cwnd: stats.path.cwnd,
             packets_sent: stats.path.sent_packets,
             packets_lost: stats.path.lost_packets,

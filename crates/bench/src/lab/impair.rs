@@ -82,7 +82,7 @@ pub struct Impairment {
     /// When an outage, or the time between two, is over.
     until: Option<Instant>,
     /// When the narrow place has sent all that was let in.
-    free_at: Instant,
+    free_at: Option<Instant>,
 }
 
 impl Path {
@@ -95,7 +95,7 @@ impl Path {
     pub fn impairment(&self, direction: Direction, seed: u64, began: Instant) -> Impairment {
         let seed = seed.wrapping_mul(2).wrapping_add(u64::from(direction == Direction::Up));
         let (path, dice) = (self.clone(), Dice::new(seed));
-        Impairment { path, began, dice, is_dark: false, until: None, free_at: began }
+        Impairment { path, began, dice, is_dark: false, until: None, free_at: None }
     }
 }
 
@@ -134,13 +134,14 @@ impl Impairment {
     /// When the narrow place has sent it. `None` when the queue before it is full.
     fn through_bottleneck(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         let Some(bottleneck) = &self.path.bottleneck else { return Some(now) };
-        let start = self.free_at.max(now);
+        let start = self.free_at.map_or(now, |at| at.max(now));
         if start - now > bottleneck.queue_max {
             return None;
         }
         let rate = bottleneck.rate(start.saturating_duration_since(self.began));
-        self.free_at = start + Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64);
-        Some(self.free_at)
+        let free_at = start + Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64);
+        self.free_at = Some(free_at);
+        Some(free_at)
     }
 }
 
@@ -257,6 +258,15 @@ mod tests {
             let carried = carried(from, to);
             assert!((carried / rate - 1.0).abs() < 0.02, "{carried} from {from} to {to} ms");
         }
+    }
+
+    #[test]
+    fn what_comes_before_time_begins_does_not_wait_for_it() {
+        let now = Instant::now();
+        let path = Path { bottleneck: Some(bottleneck()), ..Path::clean(50 * MS) };
+        let mut early = path.impairment(Direction::Down, 1, now + 1000 * MS);
+        let Fate::Deliver(at) = early.offer(now, BYTES) else { panic!("dropped") };
+        assert!(at < now + 50 * MS);
     }
 
     #[test]

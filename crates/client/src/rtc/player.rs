@@ -144,6 +144,7 @@ impl Player {
     pub async fn next_arrived(&mut self) -> Result<Arrived, Error> {
         loop {
             if let Happened::Arrived(arrived) = self.step().await? {
+                self.playout.learn(&arrived, Instant::now());
                 return Ok(arrived);
             }
         }
@@ -198,7 +199,9 @@ impl Player {
     fn report(&mut self) {
         let now = Instant::now();
         self.report_at = now + REPORT_PAUSE;
-        let patience = self.playout.patience().max(PATIENCE_MIN);
+        let round_trip = self.link.connection().vitals().path.srtt;
+        // A repair takes a round trip or two: less patience gives up what is on its way.
+        let patience = self.playout.patience().max(PATIENCE_MIN).max(2 * round_trip + REPAIR_MORE);
         let receiver = self.inflow.receiver();
         receiver.handle_patience(patience);
         let (counts, wants_key) = (receiver.counts(), receiver.wants_key());
@@ -208,7 +211,6 @@ impl Player {
             self.key_asked = Some(now);
             self.link.talk.ask_key();
         }
-        let round_trip = self.link.connection().vitals().path.srtt;
         let offset = self.link.clock.offset_us();
         self.meter.tell(now, counts, &self.playout, &self.stat, round_trip, offset);
         let status = &self.meter.status;
@@ -346,8 +348,8 @@ async fn sleep_until(at: Option<Instant>) {
 /// A client trusts its server with more than a server does its clients.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 const KEY_PAUSE: Duration = Duration::from_secs(1);
-/// A repair takes a round trip or two: less patience than this gives up what is on its way.
 const PATIENCE_MIN: Duration = Duration::from_millis(150);
+const REPAIR_MORE: Duration = Duration::from_millis(50);
 /// Rates are means over so long at least.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
 /// The first step of running faster, above the target.

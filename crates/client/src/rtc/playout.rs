@@ -152,16 +152,22 @@ impl Playout {
         self.waiting.len()
     }
 
+    /// Learns from a frame how late frames come, without taking it.
+    pub fn learn(&mut self, arrived: &Arrived, now: Instant) {
+        if !arrived.frame.is_media() {
+            return;
+        }
+        let dts = arrived.frame.dts;
+        self.newest = self.newest.max(Some(dts));
+        if !arrived.flags.catchup {
+            self.arrivals.add(arrived.came, dts, now);
+            self.target.aim(self.arrivals.lateness(), now);
+        }
+    }
+
     /// Takes a frame, in the order of decoding.
     pub fn push(&mut self, arrived: Arrived, now: Instant) {
-        if arrived.frame.is_media() {
-            let dts = arrived.frame.dts;
-            self.newest = self.newest.max(Some(dts));
-            if !arrived.flags.catchup {
-                self.arrivals.add(arrived.came, dts, now);
-                self.target.aim(self.arrivals.lateness(), now);
-            }
-        }
+        self.learn(&arrived, now);
         self.waiting.push_back(arrived);
         if self.waiting.len() > WAITING_MAX {
             self.leap(now);

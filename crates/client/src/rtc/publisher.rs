@@ -70,7 +70,10 @@ impl Publisher {
     /// oldest and least first. Nothing moves but while [`next`](Self::next) is waited for.
     pub fn send(&mut self, frame: &Frame) {
         self.rate.count(frame);
-        self.outflow.sender().push(frame, None, Instant::now());
+        let path = self.link.connection().path();
+        let sender = self.outflow.sender();
+        sender.handle_path(path);
+        sender.push(frame, None, Instant::now());
     }
 
     /// Works until the server has something to say. Cancelling loses nothing.
@@ -137,7 +140,6 @@ impl Publisher {
         self.look_at = now + LOOK_PAUSE;
         let vitals = self.link.connection().vitals();
         let sender = self.outflow.sender();
-        sender.handle_path(vitals.path);
         let (stats, queued, gated) = (sender.stats(), sender.queued_frames(), sender.is_gated());
         if now.saturating_duration_since(self.rate.since) < RATE_SPAN {
             return;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use thalweg_access::{Action, Reason};
 use thalweg_hub::{Batch, Bell, Depth, Filter, Protocol, Seq, Stream, Subscription};
-use thalweg_quic::Outflow;
+use thalweg_quic::{Outflow, Session as Connection};
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
@@ -27,6 +27,7 @@ use crate::viewing::Viewing;
 /// What the viewer gets, and where it is.
 struct Watch {
     outflow: Outflow,
+    connection: Connection,
     subscription: Subscription,
     batch: Batch,
     /// Rings for each frame.
@@ -204,7 +205,6 @@ impl Peer {
         stream.count_sent(Protocol::RtmpUdp, vitals.bytes_sent.saturating_sub(watch.sent));
         watch.sent = vitals.bytes_sent;
         let sender = watch.outflow.sender();
-        sender.handle_path(vitals.path);
         let stats = sender.stats();
         watch.entry.sending(&stats, &vitals);
         if ticks.is_multiple_of(TICKS_A_STAT) {
@@ -212,7 +212,7 @@ impl Peer {
             let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
             let stat = ServerStat {
                 srtt_us: us(vitals.path.srtt),
-                min_rtt_us: us(vitals.path.min_rtt),
+                min_rtt_us: us(vitals.min_rtt),
                 cwnd: count(vitals.cwnd),
                 packets_lost: count(vitals.packets_lost),
                 frames_dropped: count(stats.dropped.iter().sum()),
@@ -230,10 +230,10 @@ impl Watch {
         let news = Arc::new(Notify::new());
         let ring = Arc::clone(&news);
         let vitals = peer.connection.vitals();
-        let mut sender = Sender::new(peer.wishes.conceal);
-        sender.handle_path(vitals.path);
+        let sender = Sender::new(peer.wishes.conceal);
         Watch {
             outflow: Outflow::new(peer.connection.clone(), sender),
+            connection: peer.connection.clone(),
             subscription,
             batch: Batch::default(),
             news,
@@ -252,6 +252,7 @@ impl Watch {
     /// Gives the sender what the stream has brought.
     fn feed(&mut self) -> Option<Over> {
         self.bell.wind();
+        self.outflow.sender().handle_path(self.connection.path());
         loop {
             let stream = Arc::clone(self.subscription.stream());
             if stream.is_ended() {
@@ -281,7 +282,7 @@ impl Watch {
                 sender.push(&frame, ingest_us, now());
             }
             self.subscription.advance(self.batch.end);
-            if sender.is_too_slow() {
+            if sender.is_too_slow(now()) {
                 let words = "the viewer reads less than the stream brings";
                 let status = Status::error(code::CONNECT_CLOSED, words);
                 return Some(Over::Told(Close::TooSlow, status));

@@ -2,7 +2,8 @@
 //!
 //! A live stream sends what the encoder makes and no more, so this does not look for the most the path
 //! can carry: it looks for a queue. While round trips stay near their least, the window grows to a cap
-//! that is a few times what the stream needs; when they grow, a queue is building, and it shrinks.
+//! that is a few times what the stream needs; when they grow, a queue is building, and the window becomes
+//! what the path has just carried away, so that sound does not wait long behind pictures.
 //! Loss alone means little on a radio link, and is heeded only when it is heavy, or comes together with
 //! a queue. Loss-based controllers starve at one lost packet in a hundred.
 
@@ -17,8 +18,10 @@ pub struct Live {
     /// What the stream brings, bytes a second; 0 while nobody knows.
     rate: u64,
     rtts: MinRtt,
+    latest: Latest,
     srtt: Duration,
     recent: Recent,
+    delivered: Delivered,
     shrunk_at: Option<Instant>,
     loss_seen_at: Option<Instant>,
 }
@@ -41,8 +44,10 @@ impl Live {
             window: 0,
             rate: 0,
             rtts,
+            latest: Latest::default(),
             srtt: INITIAL_RTT,
             recent: Recent::default(),
+            delivered: Delivered::default(),
             shrunk_at: None,
             loss_seen_at: None,
         };
@@ -87,12 +92,15 @@ impl Live {
         srtt: Duration,
     ) {
         self.srtt = srtt;
-        self.rtts.add(now, now.saturating_duration_since(sent));
+        let rtt = now.saturating_duration_since(sent);
+        self.rtts.add(now, rtt);
+        self.latest.add(now, rtt);
         self.recent.fade(now);
         self.recent.acked += bytes;
+        self.delivered.add(now, bytes);
         let queue = self.queue();
         if queue > QUEUE_LONG {
-            self.shrink(now, QUEUE_FACTOR);
+            self.drain(now);
         } else if queue < QUEUE_SHORT && !app_limited {
             self.window += bytes;
         }
@@ -121,16 +129,34 @@ impl Live {
 
     /// How long packets wait on the way.
     fn queue(&self) -> Duration {
-        self.srtt.saturating_sub(self.min_rtt())
+        self.latest.least().unwrap_or(self.srtt).saturating_sub(self.min_rtt())
     }
 
-    /// Once a round trip at most.
-    fn shrink(&mut self, now: Instant, factor: (u64, u64)) {
-        if self.shrunk_at.is_some_and(|at| now.saturating_duration_since(at) < self.srtt) {
-            return;
+    /// Lets the queue run down: in flight stays what the path carries in its least round trip, and a
+    /// short queue. Once a round trip at most.
+    fn drain(&mut self, now: Instant) {
+        let time = self.min_rtt() + QUEUE_KEPT;
+        let carried = self.delivered.bytes_in(time);
+        let least = self.window / QUEUE_FACTOR_LEAST;
+        if self.is_time(now) {
+            self.window = self.window.min(carried.max(least));
         }
-        self.shrunk_at = Some(now);
-        self.window = self.window / factor.1 * factor.0;
+    }
+
+    fn shrink(&mut self, now: Instant, factor: (u64, u64)) {
+        if self.is_time(now) {
+            self.window = self.window / factor.1 * factor.0;
+        }
+    }
+
+    /// Whether a round trip has passed since the window last became smaller.
+    fn is_time(&mut self, now: Instant) -> bool {
+        let is_time =
+            self.shrunk_at.is_none_or(|at| now.saturating_duration_since(at) >= self.srtt);
+        if is_time {
+            self.shrunk_at = Some(now);
+        }
+        is_time
     }
 
     fn clamp(&mut self) {
@@ -147,9 +173,9 @@ impl Live {
         (needed.saturating_mul(5) / 2 + CAP_BYTES_MORE).min(CAP_BYTES_MAX)
     }
 
-    /// A tenth of a second of the stream, within bounds.
+    /// 40 ms of the stream, within bounds.
     fn floor(&self) -> u64 {
-        (self.rate / 10)
+        (self.rate / FLOOR_PART)
             .clamp(FLOOR_PACKETS_MIN * self.mtu, FLOOR_PACKETS_MAX * self.mtu)
             .min(self.cap())
     }
@@ -170,6 +196,57 @@ impl Recent {
 
     fn lost_percent(&self) -> u64 {
         (100 * self.lost).checked_div(self.acked + self.lost).unwrap_or_default()
+    }
+}
+
+/// Bytes acknowledged in the last tenth of a second, in buckets.
+#[derive(Debug, Clone, Default)]
+struct Delivered {
+    /// When each bucket began, and its bytes; oldest first.
+    buckets: VecDeque<(Instant, u64)>,
+}
+
+impl Delivered {
+    fn add(&mut self, now: Instant, bytes: u64) {
+        match self.buckets.back_mut() {
+            Some((at, sum)) if now.saturating_duration_since(*at) < DELIVERED_BUCKET => {
+                *sum += bytes;
+            }
+            _ => self.buckets.push_back((now, bytes)),
+        }
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= DELIVERED_SPAN;
+        while self.buckets.front().is_some_and(|(at, _)| is_old(*at)) {
+            self.buckets.pop_front();
+        }
+    }
+
+    /// What is carried in so long a time, at the rate of late.
+    fn bytes_in(&self, time: Duration) -> u64 {
+        let sum: u64 = self.buckets.iter().map(|(_, bytes)| bytes).sum();
+        let bytes = sum as f64 * time.as_secs_f64() / DELIVERED_SPAN.as_secs_f64();
+        bytes as u64
+    }
+}
+
+/// The least round trip of this moment: one that took longer may have been unlucky.
+#[derive(Debug, Clone, Default)]
+struct Latest {
+    /// When the moment began, and its least.
+    moment: Option<(Instant, Duration)>,
+}
+
+impl Latest {
+    fn add(&mut self, now: Instant, rtt: Duration) {
+        match &mut self.moment {
+            Some((at, least)) if now.saturating_duration_since(*at) < MOMENT => {
+                *least = rtt.min(*least);
+            }
+            moment => *moment = Some((now, rtt)),
+        }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.moment.map(|(_, rtt)| rtt)
     }
 }
 
@@ -203,6 +280,7 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// A key frame of 60 KB and what else comes meanwhile, at once.
 const INITIAL_PACKETS: u64 = 80;
 const PERSISTENT_PACKETS: u64 = 4;
+const FLOOR_PART: u64 = 25;
 const FLOOR_PACKETS_MIN: u64 = 8;
 const FLOOR_PACKETS_MAX: u64 = 24;
 const CAP_RTT_MIN: Duration = Duration::from_millis(100);
@@ -212,17 +290,23 @@ const CAP_BYTES_MAX: u64 = 4 << 20;
 /// As if the stream had 2.5 Mbit/s.
 const CAP_BYTES_UNKNOWN: u64 = 144 << 10;
 /// A queue this long is ours to drain.
-const QUEUE_LONG: Duration = Duration::from_millis(100);
+const QUEUE_LONG: Duration = Duration::from_millis(80);
 /// With less than this there is room to grow.
 const QUEUE_SHORT: Duration = Duration::from_millis(40);
 const QUEUE_WITH_LOSS: Duration = Duration::from_millis(60);
 const LOSS_HEAVY_PERCENT: u64 = 35;
 const LOSS_LIGHT_PERCENT: u64 = 2;
-const QUEUE_FACTOR: (u64, u64) = (85, 100);
+/// A queue that may stay: it keeps the path busy.
+const QUEUE_KEPT: Duration = Duration::from_millis(50);
+/// The window does not become less than this part of itself at once: one look may deceive.
+const QUEUE_FACTOR_LEAST: u64 = 3;
+const DELIVERED_SPAN: Duration = Duration::from_millis(100);
+const DELIVERED_BUCKET: Duration = Duration::from_millis(10);
 const LOSS_FACTOR: (u64, u64) = (8, 10);
 const FADE: Duration = Duration::from_millis(500);
 /// The least round trip is that of the last 10 s.
 const SPAN: Duration = Duration::from_secs(10);
+const MOMENT: Duration = Duration::from_millis(20);
 const BUCKET: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -282,26 +366,39 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_shrinks_it_once_a_round_trip_down_to_its_floor() {
+    fn a_queue_makes_it_what_the_path_carries_and_a_short_queue() {
         let (mut live, mut now) = of_two_mbit();
-        let before = live.window();
-        now += ms(10);
-        ack(&mut live, now, MTU, ms(200));
-        assert_eq!(live.window(), before / 100 * 85);
-        now += ms(10);
-        ack(&mut live, now, MTU, ms(200));
-        assert_eq!(live.window(), before / 100 * 85, "not twice in a round trip");
-        for _ in 0..30 {
-            now += ms(201);
+        // 1.2 Mbit/s: a packet each 8 ms, which has waited for 150 ms.
+        for _ in 0..100 {
+            now += ms(8);
             ack(&mut live, now, MTU, ms(200));
         }
-        // 100 ms of 2 Mbit/s are 25 000 bytes.
-        assert_eq!(live.window(), 25_000);
+        // What is carried in 50 ms and the 50 ms that may wait: 12 or 13 packets.
+        let packets = live.window() / MTU;
+        assert!((12..=15).contains(&packets), "{packets}");
+    }
+
+    #[test]
+    fn a_queue_shrinks_it_once_a_round_trip_and_not_under_its_floor() {
+        let (mut live, mut now) = of_two_mbit();
+        now += ms(30);
+        ack(&mut live, now, MTU, ms(200));
+        assert_eq!(live.window(), 80 * MTU / 3, "one look may deceive");
+        now += ms(30);
+        ack(&mut live, now, MTU, ms(200));
+        assert_eq!(live.window(), 80 * MTU / 3, "not twice in a round trip");
+        for _ in 0..30 {
+            now += ms(201);
+            ack(&mut live, now, 1, ms(200));
+        }
+        // 40 ms of 2 Mbit/s are 10 000 bytes.
+        assert_eq!(live.window(), 10_000);
     }
 
     #[test]
     fn loss_with_a_queue_and_heavy_loss_shrink_it() {
         let (mut live, mut now) = of_two_mbit();
+        now += ms(30);
         ack(&mut live, now, 20 * MTU, ms(120));
         now += ms(200);
         live.handle_loss(now, MTU, false);

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | D1 | a message | its time is over: 400 ms for sound, more for what others depend on |
 //! | D2 | pictures of older GOPs | a newer key frame comes, and they are older than S |
-//! | D3 | pictures up to the next key frame | the oldest that is not acknowledged is older than G |
+//! | D3 | pictures up to the next key frame | the oldest that is not acknowledged is older than G; or what waits would take longer than 250 ms to send: then those on their way as well, but for key frames |
 //! | D4 | the rest of a GOP | one of its pictures was given up |
 //! | D5 | - | D3 happens too often: the viewer is told that its path is too narrow |
 
@@ -36,13 +36,17 @@ pub struct Sender {
     /// Everything that the peer does not yet have, by number.
     items: BTreeMap<Id, Item>,
     /// Those without a stream, best first.
-    waiting: BTreeSet<(u16, Id)>,
+    waiting: BTreeSet<(u8, Id)>,
     /// Those with a deadline, soonest first.
     deadlines: BTreeSet<(Instant, Id)>,
     /// Pictures among them, oldest first.
     pictures: BTreeSet<Id>,
     next_id: Id,
     bytes: usize,
+    /// Of these, of a viewer's start: a burst takes its time.
+    burst_bytes: usize,
+    /// Since when something was there to be sent and the peer has had none of it.
+    starved_since: Option<Instant>,
     actions: VecDeque<Action>,
     gatings: VecDeque<Instant>,
     stats: Stats,
@@ -56,8 +60,8 @@ pub type Id = u64;
 pub struct Path {
     /// Smoothed round trip.
     pub srtt: Duration,
-    /// Least round trip of late.
-    pub min_rtt: Duration,
+    /// Bytes that may be in flight.
+    pub window: u64,
 }
 
 /// A stream to open.
@@ -137,6 +141,8 @@ struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Audio,
+    /// What a viewer starts with: it takes its time, and says nothing about the path.
+    Burst,
     Key,
     Data,
     Delta,
@@ -149,7 +155,7 @@ impl Sender {
         let rtt = INITIAL_RTT;
         Sender {
             conceal,
-            path: Path { srtt: rtt, min_rtt: rtt },
+            path: Path { srtt: rtt, window: u64::MAX },
             said: Said::default(),
             tracks: BTreeMap::new(),
             items: BTreeMap::new(),
@@ -158,6 +164,8 @@ impl Sender {
             pictures: BTreeSet::new(),
             next_id: 0,
             bytes: 0,
+            burst_bytes: 0,
+            starved_since: None,
             actions: VecDeque::new(),
             gatings: VecDeque::new(),
             stats: Stats::default(),
@@ -176,8 +184,9 @@ impl Sender {
     }
 
     /// Whether the peer reads so much less than the stream brings that it had better leave.
-    pub fn is_too_slow(&self) -> bool {
-        self.bytes > QUEUE_BYTES_MAX
+    pub fn is_too_slow(&self, now: Instant) -> bool {
+        let starves = |since| now.saturating_duration_since(since) > STARVED_MAX;
+        self.bytes > QUEUE_BYTES_MAX || self.starved_since.is_some_and(starves)
     }
 
     /// Whether something waits for a stream.
@@ -225,6 +234,7 @@ impl Sender {
 
     /// The peer has all of a stream, or does not want it.
     pub fn handle_done(&mut self, id: Id) {
+        self.starved_since = None;
         self.forget(id);
     }
 
@@ -293,7 +303,11 @@ impl Sender {
             count += 1;
         }
         if let Some(header) = lead {
-            self.enter(&header, Class::of(&header), burst, count, now);
+            let class = match header.kind {
+                Kind::Video => Class::Burst,
+                Kind::Audio | Kind::Data => Class::of(&header),
+            };
+            self.enter(&header, class, burst, count, now);
         }
     }
 
@@ -336,7 +350,7 @@ impl Sender {
         let (_, id) = self.waiting.pop_first()?;
         let item = self.items.get_mut(&id)?;
         let chunks = item.chunks.take()?;
-        Some(Outgoing { id, priority: item.class.priority(), chunks })
+        Some(Outgoing { id, priority: item.class.priority(id), chunks })
     }
 }
 
@@ -374,6 +388,10 @@ impl Sender {
 
     /// Whether a picture is sent: after a key frame, and while the path keeps up (D2, D3).
     fn lets_through(&mut self, header: &Header, now: Instant) -> bool {
+        if header.flags.key && self.is_busy_with_key(header.track) {
+            self.gate(header.track, now);
+            return false;
+        }
         if header.flags.key {
             self.supersede(header, now);
             self.open_gate(header.track, now);
@@ -426,7 +444,9 @@ impl Sender {
         if kind == Kind::Video {
             self.pictures.insert(id);
         }
+        self.starved_since.get_or_insert(now);
         self.bytes += bytes;
+        self.burst_bytes += if class == Class::Burst { bytes } else { 0 };
     }
 }
 
@@ -434,32 +454,47 @@ impl Sender {
 impl Sender {
     /// D2: of older GOPs, what is older than S is not worth repairing.
     fn supersede(&mut self, key: &Header, now: Instant) {
-        let old = |item: &Item| item.track == key.track && item.gop != key.gop;
-        self.give_up_pictures(Reset::Superseded, now, old);
+        let worth = self.path.worth_repairing();
+        let is_old =
+            |item: &Item, age| item.track == key.track && item.gop != key.gop && age > worth;
+        self.give_up_those(Reset::Superseded, now, is_old);
     }
 
     /// D3: when the oldest picture is older than G, the path is behind.
     fn mind_backlog(&mut self, now: Instant) {
-        let is_overloaded = self.path.is_overloaded();
-        let oldest = self.pictures.first().and_then(|id| self.items.get(id));
-        let age = oldest.map_or(Duration::ZERO, |item| now.saturating_duration_since(item.entered));
-        if age <= self.path.patience() {
+        if self.is_narrow() {
+            self.gate_all(now);
+            // They wait behind the key frame, which is what the narrow path is for now.
+            self.give_up_those(Reset::Gated, now, |item, _| item.class.is_delta());
             return;
         }
-        self.gate_all(now);
-        if is_overloaded {
-            self.give_up_pictures(Reset::Gated, now, |_| true);
+        let is_ours = |item: &&Item| item.class != Class::Burst;
+        let oldest = self.pictures.iter().filter_map(|id| self.items.get(id)).find(is_ours);
+        let age = oldest.map_or(Duration::ZERO, |item| now.saturating_duration_since(item.entered));
+        if age > self.path.patience() {
+            self.gate_all(now);
         }
     }
 
-    fn give_up_pictures(&mut self, why: Reset, now: Instant, which: impl Fn(&Item) -> bool) {
-        let worth = self.path.worth_repairing();
-        let is_old = |item: &Item| now.saturating_duration_since(item.entered) > worth;
+    /// Whether what waits would take too long to send as fast as the path takes it now.
+    fn is_narrow(&self) -> bool {
+        self.path.time_for((self.bytes - self.burst_bytes) as u64) > WAIT_MAX
+    }
+
+    /// Whether a key frame is on its way that a new one would only delay: on a path so narrow that one
+    /// takes longer than a GOP, there would otherwise never be a picture.
+    fn is_busy_with_key(&self, track: u8) -> bool {
+        let is_key = |item: &Item| item.class == Class::Key && item.track == track;
+        self.is_narrow() && self.pictures.iter().filter_map(|id| self.items.get(id)).any(is_key)
+    }
+
+    fn give_up_those(&mut self, why: Reset, now: Instant, which: impl Fn(&Item, Duration) -> bool) {
+        let age = |item: &Item| now.saturating_duration_since(item.entered);
         let ids: Vec<Id> = self
             .pictures
             .iter()
             .copied()
-            .filter(|id| self.items.get(id).is_some_and(|item| is_old(item) && which(item)))
+            .filter(|id| self.items.get(id).is_some_and(|item| which(item, age(item))))
             .collect();
         ids.into_iter().for_each(|id| self.give_up(id, why, now));
     }
@@ -507,6 +542,7 @@ impl Sender {
         self.deadlines.remove(&(item.deadline, id));
         self.pictures.remove(&id);
         self.bytes -= item.bytes;
+        self.burst_bytes -= if item.class == Class::Burst { item.bytes } else { 0 };
         Some(item)
     }
 
@@ -560,14 +596,17 @@ impl Track {
 }
 
 impl Path {
-    /// Whether packets wait in a queue on the way: what is lost then is not lost by chance.
-    fn is_overloaded(self) -> bool {
-        self.srtt.saturating_sub(self.min_rtt) > QUEUE_TIME_MAX
+    /// How long until so many bytes, which the peer does not yet have, are on their way: what fits the
+    /// window is, and a window is sent each round trip.
+    fn time_for(self, bytes: u64) -> Duration {
+        let unsent = bytes.saturating_sub(self.window);
+        let round_trips = unsent as f64 / self.window.max(1) as f64;
+        self.srtt.mul_f64(round_trips.min(ROUND_TRIPS_MAX))
     }
 
     /// G: how old the oldest picture may be before no more are sent.
     fn patience(self) -> Duration {
-        if self.is_overloaded() { GATE_OVERLOADED } else { GATE.max(5 * self.srtt) }
+        GATE.max(5 * self.srtt)
     }
 
     /// S: how old a picture may be that is still repaired when a newer key frame is there.
@@ -587,20 +626,32 @@ impl Class {
         }
     }
 
-    /// Of the transport's streams; the control stream has [`CONTROL_PRIORITY`].
-    fn priority(self) -> i32 {
+    /// Whether it depends on pictures before it.
+    fn is_delta(self) -> bool {
+        matches!(self, Class::Delta | Class::Disposable)
+    }
+
+    /// How urgent it is, 5 being most.
+    fn level(self) -> u8 {
         match self {
-            Class::Audio => 300,
-            Class::Key => 200,
-            Class::Data => 150,
-            Class::Delta => 100,
-            Class::Disposable => 50,
+            Class::Audio => 5,
+            Class::Key | Class::Burst => 4,
+            Class::Data => 3,
+            Class::Delta => 2,
+            Class::Disposable => 1,
         }
     }
 
-    /// The same, the best being the least.
-    fn rank(self) -> u16 {
-        (CONTROL_PRIORITY - self.priority()) as u16
+    /// Of the transport's streams: by urgency, then by age. No two have the same, because among equals a
+    /// transport sends in turn, or the one it has begun; the control stream has [`CONTROL_PRIORITY`].
+    fn priority(self, id: Id) -> i32 {
+        let youth = (id % (1 << AGE_BITS)) as i32;
+        (i32::from(self.level()) << AGE_BITS) + ((1 << AGE_BITS) - 1 - youth)
+    }
+
+    /// Urgency for an order that has the best first.
+    fn rank(self) -> u8 {
+        u8::MAX - self.level()
     }
 
     /// D1: how long it is worth sending.
@@ -610,7 +661,7 @@ impl Class {
             Class::Audio => ms(400),
             Class::Disposable => ms(250),
             Class::Delta | Class::Data => ms(800).max(8 * srtt),
-            Class::Key => ms(1500).max(12 * srtt),
+            Class::Key | Class::Burst => ms(1500).max(12 * srtt),
         }
     }
 }
@@ -620,9 +671,14 @@ fn is_picture(frame: &Frame) -> bool {
 }
 
 /// Priority of the control stream.
-pub const CONTROL_PRIORITY: i32 = 1000;
+pub const CONTROL_PRIORITY: i32 = i32::MAX;
+/// Of a priority: the age. Ids go round once in three weeks of 73 frames a second, for a moment in the
+/// wrong order.
+const AGE_BITS: u32 = 27;
 /// Send queue of a viewer: 16 s at 2 Mbit/s, and the largest single message.
 pub const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// A peer that has nothing for so long, because it grants no streams or reads none, is not watching.
+const STARVED_MAX: Duration = Duration::from_secs(10);
 /// Of the path before anything is known of it.
 pub const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Longest run of pictures that a viewer gets to catch up with.
@@ -631,10 +687,11 @@ const BURST_SPAN_MAX_MS: i64 = 4000;
 const BURST_BYTES_MAX: usize = 2 << 20;
 /// Sound in a burst: what is older will not be heard.
 const BURST_AUDIO_MS: i64 = 300;
-/// More than this above the least round trip is a queue.
-const QUEUE_TIME_MAX: Duration = Duration::from_millis(60);
 const GATE: Duration = Duration::from_millis(450);
-const GATE_OVERLOADED: Duration = Duration::from_millis(250);
+/// A picture that waits for longer is not worth sending.
+const WAIT_MAX: Duration = Duration::from_millis(250);
+/// Beyond any bound of time.
+const ROUND_TRIPS_MAX: f64 = 1e6;
 const WORTH_REPAIRING: Duration = Duration::from_millis(150);
 /// More gatings than this in [`NARROW_SPAN`]: the path is too narrow for the stream.
 const NARROW_GATINGS: usize = 3;
