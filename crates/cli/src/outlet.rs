@@ -111,7 +111,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub(crate) mode: Mode,
     /// RTC mode: SHA-256 of the certificate that the server must show, 64 hexadecimal digits; `/ull` on
-    /// the server's HTTP port tells it. Without it, rtmp:// is no safer over UDP than it is over TCP.
+    /// the server's HTTP port tells it. With it nothing is tried over TCP; without it, rtmp:// is no safer over UDP than it is over TCP.
     #[arg(long, value_parser = pin, value_name = "SHA256")]
     pin: Option<[u8; 32]>,
     /// RTC mode: UDP port, where the server has another than the URL's.
@@ -120,6 +120,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether only a server with one certificate will do.
+    pub(crate) fn has_pin(&self) -> bool {
+        self.pin.is_some()
+    }
+
     pub(crate) fn options(&self) -> Options {
         Options { pin: self.pin, port: self.udp_port, ..Options::default() }
     }
@@ -136,14 +141,14 @@ fn pin(text: &str) -> Result<[u8; 32], String> {
         .ok_or_else(|| "a SHA-256 is 64 hexadecimal digits".to_owned())
 }
 
-/// How a session fares, in a line.
+/// How a session fares, in a line: of frames, how many wait - to be shown, or to be sent.
 pub(crate) fn line(status: &rtc::NetStatus) -> String {
     let ms = |d: Duration| format!("{:.0} ms", d.as_secs_f64() * 1000.0);
     let mut parts = Vec::new();
     if let Some(delay) = status.delay {
         parts.push(format!("delay {}", ms(delay)));
     }
-    parts.push(format!("buffer {} ms", status.video_cache.max(status.audio_cache)));
+    parts.push(format!("{} wait", status.v_sum_cache_size));
     parts.push(format!("jitter {} ms", status.net_jitter));
     parts.push(format!("rtt {}", ms(status.round_trip)));
     parts.push(format!("lost {}", status.lost + status.undecodable));

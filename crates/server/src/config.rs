@@ -435,6 +435,12 @@ impl Config {
         self.rtmp.public(rtmp::PORT)
     }
 
+    /// Port that players are to be told for UDP, where it is not RTMP's.
+    pub fn other_udp_port(&self) -> Option<u16> {
+        let port = self.udp.public_port.or(self.udp.listen.map(|l| l.port()));
+        port.filter(|port| *port != self.public_rtmp_port())
+    }
+
     /// Port in printed HTTP URLs.
     pub fn public_http_port(&self) -> u16 {
         self.http.public(HTTP_PORT)

@@ -145,11 +145,11 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
         show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
     }
     show::line("");
-    if let Some(rtc) = clock.play_rtc.as_ref().filter(|_| setup.config.udp.enabled) {
+    if let Some(rtc) = &clock.play_rtc {
         let max = rtc.viewers_max;
         show::line(format_args!("In under 400 ms, over UDP ({max} viewers a stream at most):"));
         show::line(format_args!("  {}", rtc.url));
-        show::line(format_args!("  thalweg play --mode rtc \"{}\"\n", rtc.url));
+        show::line(format_args!("  {}\n", rtc.command()));
     }
     show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");

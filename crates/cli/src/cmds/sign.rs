@@ -224,6 +224,16 @@ pub(crate) struct RtcUrl {
     until_unix_s: u64,
     /// How many may watch a stream so.
     pub(crate) viewers_max: u32,
+    /// The UDP port, where it is not the URL's.
+    port: Option<u16>,
+}
+
+impl RtcUrl {
+    /// What shows it.
+    pub(crate) fn command(&self) -> String {
+        let port = self.port.map(|port| format!(" --udp-port {port}")).unwrap_or_default();
+        format!("thalweg play --mode rtc{port} \"{}\"", self.url)
+    }
 }
 
 /// URLs with TLS.
@@ -253,11 +263,12 @@ impl Sheet {
         let (push, play) = (sign(Action::Push, Way::Tcp)?, sign(Action::Play, Way::Tcp)?);
         // The others would fail as well, but where nobody may watch over UDP, or not with such a
         // signature: that is no reason to sign nothing.
-        let rtc = sign(Action::Play, Way::Udp).ok();
+        let rtc = sign(Action::Play, Way::Udp).ok().filter(|_| setup.config.udp.enabled);
         let play_rtc = rtc.map(|rtc| RtcUrl {
             url: url(&rtc.address),
             until_unix_s: rtc.until_unix_s.unwrap_or(times.expires),
             viewers_max: account.udp_viewers_max,
+            port: setup.config.other_udp_port(),
         });
         let over_http = |scheme, signed: &Signed, port| {
             flv_url(scheme, &Address { port, ..signed.address.clone() })
@@ -325,12 +336,12 @@ impl Sheet {
         if let Some(unix_s) = self.play_until_unix_s {
             show::line(until(unix_s));
         }
-        if let Some(RtcUrl { url, until_unix_s, viewers_max }) = &self.play_rtc {
+        if let Some(rtc @ RtcUrl { url, until_unix_s, viewers_max, .. }) = &self.play_rtc {
             show::line(format_args!("rtc    {url}"));
             show::line(format_args!(
                 "       for those who talk back: low delay over UDP, {viewers_max} viewers at most"
             ));
-            show::line(format_args!("       thalweg play --mode rtc \"{url}\""));
+            show::line(format_args!("       {}", rtc.command()));
             show::line(until(*until_unix_s));
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use thalweg_wire::media::Frame;
 
-use super::link::Options;
+use super::link::{Dialed, Link, Options};
 use super::player::Player;
 use crate::error::Error;
 use crate::play;
@@ -29,9 +29,11 @@ pub struct Why(pub Error);
 
 impl Why {
     /// The vendor's event code: -2302, the accelerated URL is of no use, where the server has refused
-    /// it; none where UDP did not get through.
+    /// the URL or its cap is reached; none where UDP did not get through, or there is no stream.
     pub fn code(&self) -> Option<i32> {
-        matches!(self.0, Error::Refused(_)).then_some(-2302)
+        let Error::Refused(status) = &self.0 else { return None };
+        let is_of_url = !matches!(status.reason.as_deref(), Some("not-found" | "stopping"));
+        is_of_url.then_some(-2302)
     }
 }
 
@@ -63,18 +65,32 @@ pub async fn connect(
     if memory.blocked_at.is_some_and(|at| at.elapsed() < BLOCKED_PAUSE) {
         return over_tcp(url, trust, Error::UdpBlocked).await;
     }
-    let mut udp = std::pin::pin!(Player::connect(url, trust, options));
-    let early = tokio::time::timeout(HANDSHAKE_PATIENCE, &mut udp).await;
+    let mut dialing = std::pin::pin!(Link::dial(url, trust, options));
+    let early = match tokio::time::timeout(HANDSHAKE_PATIENCE, &mut dialing).await {
+        // UDP gets through: how long the answer takes is the server's affair.
+        Ok(Ok(dialed)) => Player::ask(dialed, options).await,
+        Ok(Err(error)) => Err(error),
+        Err(_) => return race(dialing, url, trust, options, memory).await,
+    };
     match early {
-        Ok(Ok(player)) => return Ok(Way::Udp(Box::new(player))),
-        Ok(Err(error)) if !error.may_fall_back() => return Err(error),
-        Ok(Err(error)) => {
+        Ok(player) => Ok(Way::Udp(Box::new(player))),
+        Err(error) if !error.may_fall_back() => Err(error),
+        Err(error) => {
             memory.note(&error);
-            return over_tcp(url, trust, error).await;
+            over_tcp(url, trust, error).await
         }
-        Err(_) => {}
     }
-    // Both, and the first that brings a picture wins.
+}
+
+/// Both, and the first that brings a picture wins.
+async fn race(
+    dialing: impl Future<Output = Result<Dialed, Error>>,
+    url: &str,
+    trust: &Trust,
+    options: &Options,
+    memory: &mut Memory,
+) -> Result<Way, Error> {
+    let mut udp = std::pin::pin!(async { Player::ask(dialing.await?, options).await });
     let mut tcp = std::pin::pin!(first_key(url, trust));
     tokio::select! {
         udp = &mut udp => match udp {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thalweg_quic::connect::{Client, Via, connect};
 use thalweg_quic::{Congestion, Control, Lost, Session as Connection, Verify};
+use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::client::Purpose;
 use thalweg_wire::rtmp_udp::client::{Event, Output, Session, Wishes};
 use thalweg_wire::rtmp_udp::clock::Clock;
@@ -38,14 +39,16 @@ pub(super) struct Link {
     pub(super) clock: Clock,
 }
 
+/// A server that has been reached, and what is to be asked of it.
+#[derive(Debug)]
+pub(super) struct Dialed {
+    client: Client,
+    address: Address,
+}
+
 impl Link {
-    /// Connects and asks; answers when the server has said yes.
-    pub(super) async fn open(
-        purpose: Purpose,
-        url: &str,
-        trust: &Trust,
-        options: &Options,
-    ) -> Result<Link, Error> {
+    /// Connects, up to the end of the handshake.
+    pub(super) async fn dial(url: &str, trust: &Trust, options: &Options) -> Result<Dialed, Error> {
         let Target::Rtmp(RtmpTarget { address, secure }) = Target::parse(url)? else {
             return Err(Error::Scheme("a URL of RTC mode begins with rtmp:// or rtmps://"));
         };
@@ -65,6 +68,16 @@ impl Link {
         let client = connect(&host, &addresses, options.via, &verify, options.congestion)
             .await
             .map_err(|lost| of_handshake(to, lost))?;
+        Ok(Dialed { client, address })
+    }
+
+    /// Asks; answers when the server has said yes.
+    pub(super) async fn ask(
+        dialed: Dialed,
+        purpose: Purpose,
+        options: &Options,
+    ) -> Result<Link, Error> {
+        let Dialed { client, address } = dialed;
         let control = Control::open(&client.session).await?;
         let now = Instant::now();
         let talk = Session::new(purpose, &address, &options.wishes, now);

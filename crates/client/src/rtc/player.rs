@@ -12,7 +12,7 @@ use thalweg_wire::rtmp_udp::control::{Report, ServerStat};
 use thalweg_wire::rtmp_udp::receiver::{self, Arrived, Receiver};
 use thalweg_wire::rtmp_udp::server::REPORT_PAUSE;
 
-use super::link::{Link, Options, unix_us};
+use super::link::{Dialed, Link, Options, unix_us};
 use super::playout::{Due, Next, Playout};
 use super::status::{NetStatus, quality};
 use crate::error::Error;
@@ -72,7 +72,12 @@ impl Player {
     /// [`Error::Refused`] when the server says no, with its reason; otherwise what went wrong on the
     /// way there. [`Error::may_fall_back`] says whether TCP may do.
     pub async fn connect(url: &str, trust: &Trust, options: &Options) -> Result<Player, Error> {
-        let link = Link::open(Purpose::Play, url, trust, options).await?;
+        Player::ask(Link::dial(url, trust, options).await?, options).await
+    }
+
+    /// Asks a server that has been reached.
+    pub(super) async fn ask(dialed: Dialed, options: &Options) -> Result<Player, Error> {
+        let link = Link::ask(dialed, Purpose::Play, options).await?;
         let purpose = receiver::Purpose::Play { conceal: options.wishes.conceal };
         let receiver = Receiver::new(purpose, MESSAGE_BYTES_MAX);
         let inflow = Inflow::new(link.connection().clone(), receiver, MESSAGE_BYTES_MAX);

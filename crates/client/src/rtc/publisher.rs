@@ -53,7 +53,8 @@ impl Publisher {
     /// [`Error::Refused`] when the server says no, with its reason; otherwise what went wrong on the
     /// way there.
     pub async fn connect(url: &str, trust: &Trust, options: &Options) -> Result<Publisher, Error> {
-        let link = Link::open(Purpose::Publish, url, trust, options).await?;
+        let dialed = Link::dial(url, trust, options).await?;
+        let link = Link::ask(dialed, Purpose::Publish, options).await?;
         let outflow = Outflow::new(link.connection().clone(), Sender::new(false));
         let now = Instant::now();
         let (rate, look_at) = (Rate::new(now), now + LOOK_PAUSE);

@@ -53,7 +53,7 @@ const COLUMNS: [Column; 7] = [
 ];
 
 impl UdpCollector {
-    /// Names at most so many sessions.
+    /// Names at most so many sessions, and so many streams.
     pub(super) fn new(board: Board, sessions_max: usize) -> Self {
         UdpCollector { board, sessions_max }
     }
@@ -75,7 +75,7 @@ impl Collector for UdpCollector {
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
         }
         self.by_session(&mut out, &rows)?;
-        by_stream(&mut out, &rows)
+        self.by_stream(&mut out, &rows)
     }
 }
 
@@ -96,23 +96,31 @@ impl UdpCollector {
     }
 }
 
-/// How many viewers a stream may have: the ones it has are in `stream_viewers` and `viewers`.
-fn by_stream(out: &mut DescriptorEncoder<'_>, rows: &[(u64, Arc<Row>)]) -> std::fmt::Result {
-    let mut caps: Vec<_> = rows.iter().map(|(_, r)| (r.stream.clone(), r.viewers_max)).collect();
-    caps.sort();
-    caps.dedup();
-    let viewers = |stream: &String| rows.iter().filter(|(_, r)| r.stream == *stream).count();
-    let help = "Viewers of a stream over UDP";
-    let mut family = describe(out, "udp_stream_viewers", help, MetricType::Gauge)?;
-    for (stream, _) in &caps {
-        let labels = ByStream { stream: stream.clone() };
-        ConstGauge::new(viewers(stream) as i64).encode(family.encode_family(&labels)?)?;
+impl UdpCollector {
+    /// How many viewers a stream has and may have.
+    fn by_stream(
+        &self,
+        out: &mut DescriptorEncoder<'_>,
+        rows: &[(u64, Arc<Row>)],
+    ) -> std::fmt::Result {
+        let mut caps: Vec<_> =
+            rows.iter().map(|(_, r)| (r.stream.clone(), r.viewers_max)).collect();
+        caps.sort();
+        caps.dedup();
+        caps.truncate(self.sessions_max);
+        let viewers = |stream: &String| rows.iter().filter(|(_, r)| r.stream == *stream).count();
+        let help = "Viewers of a stream over UDP";
+        let mut family = describe(out, "udp_stream_viewers", help, MetricType::Gauge)?;
+        for (stream, _) in &caps {
+            let labels = ByStream { stream: stream.clone() };
+            ConstGauge::new(viewers(stream) as i64).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "Viewers that a stream may have over UDP";
+        let mut family = describe(out, "udp_stream_viewers_max", help, MetricType::Gauge)?;
+        for (stream, max) in &caps {
+            let labels = ByStream { stream: stream.clone() };
+            ConstGauge::new(i64::from(*max)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
-    let help = "Viewers that a stream may have over UDP";
-    let mut family = describe(out, "udp_stream_viewers_max", help, MetricType::Gauge)?;
-    for (stream, max) in &caps {
-        let labels = ByStream { stream: stream.clone() };
-        ConstGauge::new(i64::from(*max)).encode(family.encode_family(&labels)?)?;
-    }
-    Ok(())
 }

@@ -123,11 +123,14 @@ impl ResolvesServerCert for OwnCertificates {
 
 impl Certificate {
     fn make(host: &str) -> Result<Certificate, OwnCertificateError> {
+        Certificate::make_at(host, SystemTime::now())
+    }
+
+    fn make_at(host: &str, now: SystemTime) -> Result<Certificate, OwnCertificateError> {
         let wrong = |e: rcgen::Error| OwnCertificateError::Make(e.to_string());
         // rcgen's usual key is ECDSA P-256, the only kind that browsers take here.
         let key = KeyPair::generate().map_err(wrong)?;
         let mut params = CertificateParams::new(names_for(host)).map_err(wrong)?;
-        let now = SystemTime::now();
         params.not_before = (now - CLOCKS_DIFFER).into();
         params.not_after = (now - CLOCKS_DIFFER + VALIDITY).into();
         let certificate = params.self_signed(&key).map_err(wrong)?;
@@ -153,7 +156,7 @@ impl Certificate {
         Some(Certificate { key: Arc::new(certified), hash, made, pem })
     }
 
-    /// A clock that went back makes everything new.
+    /// Nothing is younger than new, whatever the clock has done.
     fn age(&self) -> Duration {
         SystemTime::now().duration_since(self.made).unwrap_or_default()
     }
@@ -167,8 +170,10 @@ const VALIDITY: Duration = Duration::from_secs(13 * 86_400);
 const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
 /// How long a certificate is the next, and then the current one: 12 of its 13 days in all.
 const ROTATION: Duration = Duration::from_secs(6 * 86_400);
-/// A server that was off for longer begins anew.
-const AGE_MAX: Duration = Duration::from_secs(11 * 86_400);
+/// What may be left of the next one's time when it becomes the current one: a server that was off for
+/// longer begins anew.
+const AGE_MAX: Duration =
+    VALIDITY.checked_sub(CLOCKS_DIFFER).unwrap().checked_sub(ROTATION).unwrap();
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +203,26 @@ mod tests {
         own.rotate_if_due().unwrap();
         assert_eq!(own.hashes()[0], next);
         assert_eq!(open(&folder).hashes(), own.hashes());
+    }
+
+    #[test]
+    fn what_would_expire_in_its_turn_is_made_anew() {
+        for (age, kept) in [(AGE_MAX - Duration::from_secs(60), true), (AGE_MAX, false)] {
+            let folder = Folder::new("udp-old");
+            let before = open(&folder).hashes();
+            let made = SystemTime::now() - age;
+            for name in [CURRENT, NEXT] {
+                let pem = Certificate::make_at("localhost", made).unwrap().pem;
+                fs::write(folder.path().join(name), pem).unwrap();
+            }
+            let pair = open(&folder).pair();
+            assert_eq!(pair.current.made < SystemTime::now() - ROTATION, kept);
+            assert_ne!(open(&folder).hashes(), before);
+            let (_, parsed) = X509Certificate::from_der(&pair.current.key.cert[0]).unwrap();
+            let left = parsed.validity().not_after.timestamp()
+                - SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+            assert!(left >= ROTATION.as_secs() as i64, "it outlives its turn: {left} s");
+        }
     }
 
     #[test]

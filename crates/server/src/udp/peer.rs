@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{Action, Reason, Way};
 use thalweg_quic::{Control, Lost, Session as Connection};
+use thalweg_wire::error::{Error, Misbehaved};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
 use thalweg_wire::rtmp_udp::Close;
@@ -51,6 +52,8 @@ pub(super) enum Over {
     Done,
     /// We end it: the code, and the words of a status that says it.
     Told(Close, Status),
+    /// The peer broke the protocol, or was too slow.
+    Fault(Error),
     /// A refusal, which has been said already.
     Refused(Close, String),
 }
@@ -58,26 +61,15 @@ pub(super) enum Over {
 impl From<Lost> for Over {
     fn from(lost: Lost) -> Self {
         match lost {
-            Lost::Protocol(error) => error.into(),
+            Lost::Protocol(error) => Over::Fault(error),
             lost => Over::Lost(lost),
         }
     }
 }
 
-impl From<thalweg_wire::Error> for Over {
-    fn from(error: thalweg_wire::Error) -> Self {
-        use thalweg_wire::error::{Error, Misbehaved};
-        let close = match error {
-            Error::Misbehaved(
-                Misbehaved::SlowCommand | Misbehaved::Silent | Misbehaved::NoMedia,
-            ) => Close::Timeout,
-            Error::Misbehaved(Misbehaved::NotRtmpUdp | Misbehaved::NoCommonVersion(_)) => {
-                Close::Version
-            }
-            Error::Misbehaved(_) | Error::Unsupported(_) => Close::Protocol,
-            Error::Misused(_) => Close::Internal,
-        };
-        Over::Told(close, Status::error(code::CONNECT_CLOSED, error.to_string()))
+impl From<Error> for Over {
+    fn from(error: Error) -> Self {
+        Over::Fault(error)
     }
 }
 
@@ -234,10 +226,14 @@ impl Peer {
             }
             Over::Done => (Close::None, String::new()),
             Over::Refused(close, words) => (close, words),
+            Over::Fault(error) => {
+                let (close, error) = (close_for(&error), error.to_string());
+                self.ctx.metrics.protocol_error();
+                tracing::info!(peer = %address, code = close.name(), error, "connection cut");
+                self.talk.end(&Status::error(code::CONNECT_CLOSED, error.clone()));
+                (close, error)
+            }
             Over::Told(close, status) => {
-                if close == Close::Protocol || close == Close::Version {
-                    self.ctx.metrics.protocol_error();
-                }
                 let why = &status.description;
                 tracing::info!(peer = %address, code = close.name(), why, "connection cut");
                 self.talk.end(&status);
@@ -254,6 +250,20 @@ impl Peer {
         }
         self.control.finish().await;
         self.connection.close(close, &words);
+    }
+}
+
+/// What a fault is as the code of a close.
+fn close_for(error: &Error) -> Close {
+    match error {
+        Error::Misbehaved(Misbehaved::SlowCommand | Misbehaved::Silent | Misbehaved::NoMedia) => {
+            Close::Timeout
+        }
+        Error::Misbehaved(Misbehaved::NotRtmpUdp | Misbehaved::NoCommonVersion(_)) => {
+            Close::Version
+        }
+        Error::Misbehaved(_) | Error::Unsupported(_) => Close::Protocol,
+        Error::Misused(_) => Close::Internal,
     }
 }
 

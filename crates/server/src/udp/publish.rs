@@ -179,6 +179,7 @@ fn cause_of(over: &Over) -> Cause {
         Over::Done => Cause::Peer(By::DeleteStream),
         Over::Lost(Lost::Closed { .. } | Lost::Here) => Cause::Connection(Ended::Closed),
         Over::Lost(lost) => Cause::Connection(Ended::Io(std::io::Error::other(lost.to_string()))),
+        Over::Fault(error) => Cause::Connection(Ended::Protocol(error.clone())),
         Over::Told(_, status) => {
             Cause::Connection(Ended::Io(std::io::Error::other(status.description.clone())))
         }
