@@ -142,10 +142,7 @@ pub fn is_picture(frame: &Frame) -> bool {
 }
 
 /// The frames that arrive up to the first of which something holds, and that.
-pub async fn until_arrived(
-    player: &mut rtc::Player,
-    holds: impl Fn(&Frame) -> bool,
-) -> Vec<Frame> {
+pub async fn until_arrived(player: &mut rtc::Player, holds: impl Fn(&Frame) -> bool) -> Vec<Frame> {
     let mut frames = Vec::new();
     soon("a certain frame", async {
         loop {
@@ -417,7 +414,7 @@ pub fn bare_config(
     transport: quinn::TransportConfig,
 ) -> quinn::ClientConfig {
     let mut tls = (*trust.config().unwrap()).clone();
-    tls.alpn_protocols = vec![alpn.to_vec()];
+    tls.alpn_protocols = if alpn.is_empty() { Vec::new() } else { vec![alpn.to_vec()] };
     let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport));
