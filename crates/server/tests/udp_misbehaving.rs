@@ -164,6 +164,39 @@ async fn resident(server: &TestServer) -> u64 {
 }
 
 #[tokio::test]
+async fn who_says_nothing_for_five_seconds_is_cut() {
+    let (server, _publisher) = with_room().await;
+    let key = Recipe { video_bytes: 200_000, ..Recipe::default() };
+    let key = key.frames().find(is_picture).unwrap();
+    let mut silent = Vec::new();
+    for via in VIAS {
+        // Nothing at all; the preamble and no more; and media instead of a word.
+        let (session, endpoint) = connect(&server, via).await;
+        silent.push(("nothing", session, endpoint, None));
+        let (session, endpoint) = connect(&server, via).await;
+        let mut control = Control::open(&session).await.unwrap();
+        assert!(control.push(&Preamble::OURS.encode()));
+        control.flush().await.unwrap();
+        silent.push(("a preamble", session, endpoint, Some(control)));
+    }
+    let (session, endpoint) = connect(&server, Via::Native).await;
+    let mut stream = session.connection().open_uni().await.unwrap();
+    let (bytes, mut sent) = (message(1, 1, &key), 0);
+    let moment = Duration::from_millis(200);
+    while let Ok(n) = tokio::time::timeout(moment, stream.write(&bytes[sent..])).await {
+        sent += n.unwrap();
+    }
+    assert!(sent <= 64 << 10, "a stranger has a window of 64 KiB, not of {sent} bytes");
+    silent.push(("media", session, endpoint, None));
+    for (name, session, _endpoint, _control) in &silent {
+        let lost = soon("a close", session.closed()).await;
+        assert_eq!(lost.close(), Some(Close::Timeout), "{name} by {session:?}: {lost:?}");
+    }
+    server.until_metric("thalweg_connections", |n| n == Some(1)).await;
+    server.still_serves("room").await;
+}
+
+#[tokio::test]
 async fn a_peer_that_speaks_something_else_is_refused_by_tls() {
     let folder = Folder::new("udp-alpn");
     let (server, trust) = TestServer::secure(&folder);
