@@ -159,6 +159,40 @@ async fn media_that_cannot_be() {
     server.still_serves("room").await;
 }
 
+#[tokio::test]
+async fn streams_that_never_end_cost_so_much_and_no_more() {
+    let server = TestServer::start();
+    let before = resident(&server).await;
+    let publisher = Raw::let_in(&server, Via::Native, Purpose::Publish, "room").await;
+    let key = Recipe::default().frames().find(is_picture).unwrap();
+    let long = Frame { payload: vec![0x17; 1 << 20].into(), ..key };
+    let connection = publisher.session.connection().clone();
+    let listening = tokio::spawn(publisher.to_the_end());
+    let mut begun = Vec::new();
+    let filled = soon("a limit", async {
+        // 64 MiB of pictures that lack their last byte.
+        for n in 1..=64 {
+            let mut stream = connection.open_uni().await?;
+            let bytes = message(n, n, &long);
+            stream.write_all(&bytes[..bytes.len() - 1]).await?;
+            begun.push(stream);
+        }
+        Ok::<_, quinn::WriteError>(())
+    })
+    .await;
+    assert!(filled.is_err(), "all of it was taken");
+    let (status, lost) = soon("a close", listening).await.unwrap();
+    assert!(status.unwrap().description.contains("unfinished"), "{lost:?}");
+    assert_eq!(lost.close(), Some(Close::Protocol), "{lost:?}");
+    // Ours and the server's: one process.
+    let grown = resident(&server).await.saturating_sub(before);
+    assert!(grown < 80 << 20, "{grown} bytes");
+    server.until_vacant("room").await;
+    let mut publisher = server.publish("room").await;
+    send(&mut publisher, &Recipe::default().frames_for(500)).await;
+    server.still_serves("room").await;
+}
+
 async fn resident(server: &TestServer) -> u64 {
     server.metric("thalweg_resident_bytes").await.unwrap()
 }
