@@ -10,9 +10,7 @@ use common::udp::{
     Raw, VIAS, arrived, by_push_key, is_picture, lanes, soon, to_the_end, until, until_arrived,
     up_to_a_picture,
 };
-use common::{
-    PLAY_KEY, PUSH_KEY, TestServer, policy, send, signature, strong, vendor_policy,
-};
+use common::{PLAY_KEY, PUSH_KEY, TestServer, policy, send, signature, strong, vendor_policy};
 use thalweg_access::{Account, Policy, Purpose as SignedFor};
 use thalweg_client::rtc::{Event as Happened, Player, Via};
 use thalweg_client::{Error, Publisher, Trust};
@@ -190,11 +188,9 @@ async fn a_url_is_good_for_any_number_of_plays_until_it_expires() {
     let mut second = Player::connect(&url, &trust, &options).await.unwrap();
     until_arrived(&mut first, is_picture).await;
     until_arrived(&mut second, is_picture).await;
-    until("it has expired", async || {
-        match Player::connect(&url, &trust, &options).await {
-            Ok(_) => false,
-            expired => refused(expired).1 == "auth-expired",
-        }
+    until("it has expired", async || match Player::connect(&url, &trust, &options).await {
+        Ok(_) => false,
+        expired => refused(expired).1 == "auth-expired",
     })
     .await;
     // Whoever is in stays in.
