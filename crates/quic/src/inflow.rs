@@ -2,14 +2,18 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use thalweg_wire::error::Misbehaved;
 use thalweg_wire::rtmp_udp::media::{Header, StreamReader};
 use thalweg_wire::rtmp_udp::receiver::{Arrived, Receiver};
+use thalweg_wire::rtmp_udp::sender::QUEUE_BYTES_MAX;
 use tokio::time::Sleep;
 use web_transport_quinn::{ReadError, RecvStream};
 
@@ -22,6 +26,8 @@ pub struct Inflow {
     body_bytes_max: usize,
     accepting: Option<BoxFuture<'static, Result<RecvStream, Lost>>>,
     readings: FuturesUnordered<BoxFuture<'static, Result<Read, Lost>>>,
+    /// Bytes of messages that are not whole, of all streams.
+    unfinished: Arc<AtomicUsize>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
@@ -31,6 +37,14 @@ struct Reading {
     reader: StreamReader,
     /// What came and is not yet taken apart.
     rest: Bytes,
+    unfinished: Part,
+}
+
+/// What one stream has of the bytes that all may make us keep. Dropping it gives that back.
+struct Part {
+    of: Arc<AtomicUsize>,
+    bytes: usize,
+    max: usize,
 }
 
 /// What a stream has brought.
@@ -58,6 +72,7 @@ impl Inflow {
             body_bytes_max,
             accepting: None,
             readings: FuturesUnordered::new(),
+            unfinished: Arc::default(),
             timer: None,
         }
     }
@@ -97,7 +112,9 @@ impl Inflow {
         let Poll::Ready(accepted) = accepting.as_mut().poll(cx) else { return Ok(false) };
         self.accepting = None;
         let reader = StreamReader::new(self.body_bytes_max);
-        let reading = Reading { stream: accepted?, reader, rest: Bytes::new() };
+        let max = UNFINISHED_BYTES_MIN.max(2 * self.body_bytes_max);
+        let unfinished = Part { of: Arc::clone(&self.unfinished), bytes: 0, max };
+        let reading = Reading { stream: accepted?, reader, rest: Bytes::new(), unfinished };
         self.readings.push(Box::pin(reading.read()));
         Ok(true)
     }
@@ -144,6 +161,7 @@ impl Reading {
             let message = self.reader.read(&mut input)?;
             let taken = self.rest.len() - input.len();
             self.rest = self.rest.split_off(taken);
+            self.unfinished.set(self.reader.held_bytes())?;
             if let Some((header, body)) = message {
                 return Ok(Read::Part(header, body, self));
             }
@@ -159,5 +177,26 @@ impl Reading {
     }
 }
 
+impl Part {
+    fn set(&mut self, bytes: usize) -> Result<(), Lost> {
+        self.of.fetch_add(bytes, Relaxed);
+        let all = self.of.fetch_sub(self.bytes, Relaxed) - self.bytes;
+        self.bytes = bytes;
+        if all > self.max {
+            return Err(Lost::Protocol(Misbehaved::TooManyUnfinished(self.max).into()));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// What a peer may have begun and not ended: four times what a sender of ours has on its way, since
+/// buffers double as they grow; two of the longest messages where those are longer.
+const UNFINISHED_BYTES_MIN: usize = 4 * QUEUE_BYTES_MAX;
 /// Read at one time.
 const READ_BYTES_MAX: usize = 64 << 10;

@@ -89,10 +89,12 @@ impl Session {
     pub async fn browser(connection: quinn::Connection) -> Result<Session, Lost> {
         let live = Shared::of(&connection);
         let other = |e: web_transport_quinn::ServerError| Lost::Transport(e.to_string());
-        let request = Request::accept(connection).await.map_err(other)?;
+        let request = Request::accept(connection.clone()).await.map_err(other)?;
         if request.url.path() != WEBTRANSPORT_PATH {
             let path = request.url.path().to_owned();
             request.reject(http::StatusCode::NOT_FOUND).await.map_err(other)?;
+            // A connection that goes takes an answer with it that is still on its way.
+            let _ = tokio::time::timeout(LAST_WORDS, connection.closed()).await;
             return Err(Lost::Transport(format!("a browser asked for {path:?}")));
         }
         let inner = request.ok().await.map_err(other)?;

@@ -47,6 +47,10 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         ("http.listen", old.http.listen == new.http.listen),
         ("https.listen", old.https.listen == new.https.listen),
         ("operator.listen", old.operator.listen == new.operator.listen),
+        ("udp.enabled", old.udp.enabled == new.udp.enabled),
+        ("udp.listen", old.udp.listen == new.udp.listen),
+        ("udp.congestion", old.udp.congestion == new.udp.congestion),
+        ("udp.certificate", old.udp.certificate == new.udp.certificate),
         ("data_dir", old.data_dir == new.data_dir),
         ("certificate", old.has_certificate() == new.has_certificate()),
         (

@@ -12,6 +12,7 @@ use thalweg_quic::Session;
 use thalweg_quic::quinn::crypto::rustls::HandshakeData;
 use thalweg_quic::quinn::{Connection, Endpoint, Incoming};
 use thalweg_wire::rtmp_udp::{ALPN, Close};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
 use crate::context::Context;
@@ -110,26 +111,34 @@ async fn serve(
     place: Place,
     handshake: Handshake,
 ) {
-    let greeted = async {
+    let deadline = Instant::now() + GREETING_MAX;
+    let met = async {
         let connection = incoming.accept()?.await?;
         drop(handshake);
-        let speaks = alpn(&connection);
-        let session = match speaks.as_deref() {
-            Some(ALPN) => Session::raw(connection),
-            _ => Session::browser(connection).await?,
-        };
-        let greeted = Peer::greet(Arc::clone(&ctx), session.clone(), peer, place);
+        match alpn(&connection).as_deref() {
+            Some(ALPN) => Ok(Session::raw(connection)),
+            _ => Session::browser(connection).await,
+        }
+    };
+    let session = match timeout_at(deadline, met).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(lost)) => return tracing::debug!(%peer, %lost, "no RTMP over UDP"),
+        Err(_) => return tracing::debug!(%peer, "no handshake in time"),
+    };
+    let greeted = async {
         tokio::select! {
-            greeted = greeted => greeted,
+            greeted = Peer::greet(Arc::clone(&ctx), session.clone(), peer, place) => greeted,
             lost = session.closed() => Err(lost),
         }
     };
-    match tokio::time::timeout(GREETING_MAX, greeted).await {
+    match timeout_at(deadline, greeted).await {
         // Apart: what a viewer costs is not to be what a publisher does.
         Ok(Ok(peer)) => Box::pin(peer.serve()).await,
         Ok(Err(lost)) => tracing::debug!(%peer, %lost, "no RTMP over UDP"),
-        // The connection goes with its last handle, and the peer is told.
-        Err(_) => tracing::info!(%peer, "no control stream in time"),
+        Err(_) => {
+            tracing::info!(%peer, "no control stream in time");
+            session.close(Close::Timeout, "no control stream in time");
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Misbehaved {
     WebSocket(websocket::Flaw),
     #[error("message of {len} bytes, the limit is {max}")]
     MessageTooLong { len: usize, max: usize },
-    #[error("more than {0} bytes of unfinished messages over all chunk streams")]
+    #[error("more than {0} bytes of unfinished messages over all streams")]
     TooManyUnfinished(usize),
     #[error("more than {0} chunk streams on one connection")]
     TooManyChunkStreams(usize),

@@ -8,8 +8,12 @@
     reason = "each file uses its part, and a helper that panics has said why"
 )]
 
+pub mod log;
+pub mod udp;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use thalweg_access::{
@@ -19,7 +23,7 @@ use thalweg_access::{
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
 use thalweg_server::tls::local::{Authority, names_for};
-use thalweg_server::{Config, Pages, Reloader, Server};
+use thalweg_server::{Config, LoadError, Pages, Reloader, Server};
 pub use thalweg_testkit::folder::Folder;
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,6 +39,8 @@ pub struct TestServer {
     pub hub: Hub,
     pub policy: PolicyHandle,
     pub reloader: Reloader,
+    /// What it keeps: gone with it.
+    data: Folder,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
@@ -55,9 +61,11 @@ impl TestServer {
         config.https.listen = Some(any);
         config.operator.listen = any;
         config.play.wait_s = 2;
+        let data = Folder::new(&format!("server-{}", SERVERS.fetch_add(1, Ordering::Relaxed)));
+        data.path().clone_into(&mut config.data_dir);
         change(&mut config);
         let policy = PolicyHandle::new(policy(false));
-        let server = Server::load(config, policy.reader()).unwrap();
+        let server = load(config, &policy);
         let (stop, stopped) = oneshot::channel::<()>();
         let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
         let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
@@ -66,7 +74,7 @@ impl TestServer {
             let _ = stopped.await;
         }));
         let (stop, task) = (Some(stop), Some(task));
-        TestServer { rtmp, http, https, operator, hub, policy, reloader, stop, task }
+        TestServer { rtmp, http, https, operator, hub, policy, reloader, data, stop, task }
     }
 
     /// A server with a certificate, and whom to trust to believe it.
@@ -161,6 +169,19 @@ impl TestServer {
         panic!("five seconds, and it still does not hold of {name}");
     }
 }
+
+/// UDP gets the number of the TCP port, which the system chose: it may be in use.
+fn load(config: Config, policy: &PolicyHandle) -> Server {
+    for _ in 0..10 {
+        match Server::load(config.clone(), policy.reader()) {
+            Err(LoadError::PortInUse { .. }) => {}
+            loaded => return loaded.unwrap(),
+        }
+    }
+    panic!("ten ports are in use");
+}
+
+static SERVERS: AtomicUsize = AtomicUsize::new(0);
 
 pub fn policy(play_auth: bool) -> Policy {
     policy_with(play_auth, Revoked::default())
