@@ -68,6 +68,16 @@ impl Controller for Adapter {
             self.live.set_bitrate(bits_per_s);
         }
         self.live.handle_ack(now, sent, bytes, app_limited, rtt.get());
+    }
+
+    fn on_end_acks(
+        &mut self,
+        now: Instant,
+        _in_flight: u64,
+        _app_limited: bool,
+        _largest_packet_num_acked: Option<u64>,
+    ) {
+        self.live.handle_acks_end(now);
         self.shared.min_rtt_us.store(self.live.min_rtt().as_micros() as u64, Relaxed);
     }
 

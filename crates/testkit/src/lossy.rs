@@ -446,6 +446,7 @@ impl Link {
         let bytes = stream.packet(packet).len() as u64;
         self.in_flight = self.in_flight.saturating_sub(bytes);
         self.live.handle_ack(self.now, sent, bytes, app_limited, self.srtt);
+        self.live.handle_acks_end(self.now);
         self.sender.handle_path(Path { srtt: self.srtt, window: self.live.window() });
         stream.acked += 1;
         if stream.acked == stream.arrived.len() && !stream.is_reset {

@@ -22,6 +22,10 @@ pub struct Live {
     srtt: Duration,
     recent: Recent,
     delivered: Delivered,
+    /// Acknowledged in this acknowledgement, while there was more to send.
+    to_grow: u64,
+    /// When there last was a queue.
+    drained_at: Option<Instant>,
     shrunk_at: Option<Instant>,
     loss_seen_at: Option<Instant>,
 }
@@ -48,6 +52,8 @@ impl Live {
             srtt: INITIAL_RTT,
             recent: Recent::default(),
             delivered: Delivered::default(),
+            to_grow: 0,
+            drained_at: None,
             shrunk_at: None,
             loss_seen_at: None,
         };
@@ -98,11 +104,21 @@ impl Live {
         self.recent.fade(now);
         self.recent.acked += bytes;
         self.delivered.add(now, bytes);
+        self.to_grow += if app_limited { 0 } else { bytes };
+    }
+
+    /// That was all of one acknowledgement. Only now is it known how long the path took: what was
+    /// acknowledged before, in one that was lost, is in it again and looks late.
+    pub fn handle_acks_end(&mut self, now: Instant) {
+        let grown = std::mem::take(&mut self.to_grow);
         let queue = self.queue();
         if queue > QUEUE_LONG {
             self.drain(now);
-        } else if queue < QUEUE_SHORT && !app_limited {
-            self.window += bytes;
+        } else if queue < QUEUE_SHORT {
+            self.window += grown;
+        }
+        if self.drained_at.is_some_and(|at| now.saturating_duration_since(at) > DRAINED) {
+            self.drained_at = None;
         }
         self.clamp();
     }
@@ -138,6 +154,7 @@ impl Live {
         let time = self.min_rtt() + QUEUE_KEPT;
         let carried = self.delivered.bytes_in(time);
         let least = self.window / QUEUE_FACTOR_LEAST;
+        self.drained_at = Some(now);
         if self.is_time(now) {
             self.window = self.window.min(carried.max(least));
         }
@@ -173,11 +190,12 @@ impl Live {
         (needed.saturating_mul(5) / 2 + CAP_BYTES_MORE).min(CAP_BYTES_MAX)
     }
 
-    /// 40 ms of the stream, within bounds.
+    /// Some time of the stream, within bounds: less where a queue shows that the path is narrow, because
+    /// what is lost by chance must not starve it.
     fn floor(&self) -> u64 {
-        (self.rate / FLOOR_PART)
-            .clamp(FLOOR_PACKETS_MIN * self.mtu, FLOOR_PACKETS_MAX * self.mtu)
-            .min(self.cap())
+        let part = if self.drained_at.is_some() { FLOOR_PART_NARROW } else { FLOOR_PART };
+        let floor = self.rate / part;
+        floor.clamp(FLOOR_PACKETS_MIN * self.mtu, FLOOR_PACKETS_MAX * self.mtu).min(self.cap())
     }
 }
 
@@ -280,7 +298,12 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// A key frame of 60 KB and what else comes meanwhile, at once.
 const INITIAL_PACKETS: u64 = 80;
 const PERSISTENT_PACKETS: u64 = 4;
-const FLOOR_PART: u64 = 25;
+/// 100 ms of the stream.
+const FLOOR_PART: u64 = 10;
+/// 40 ms of the stream.
+const FLOOR_PART_NARROW: u64 = 25;
+/// A path counts as narrow for so long after its last queue.
+const DRAINED: Duration = Duration::from_secs(1);
 const FLOOR_PACKETS_MIN: u64 = 8;
 const FLOOR_PACKETS_MAX: u64 = 24;
 const CAP_RTT_MIN: Duration = Duration::from_millis(100);
@@ -322,6 +345,7 @@ mod tests {
     /// Acknowledges `bytes` that were on their way for `rtt`.
     fn ack(live: &mut Live, now: Instant, bytes: u64, rtt: Duration) {
         live.handle_ack(now, now - rtt, bytes, false, rtt);
+        live.handle_acks_end(now);
     }
 
     fn of_two_mbit() -> (Live, Instant) {
@@ -348,6 +372,7 @@ mod tests {
     fn a_stream_that_sends_less_than_it_may_gets_no_more() {
         let (mut live, now) = of_two_mbit();
         live.handle_ack(now, now - ms(50), 100 * MTU, true, ms(50));
+        live.handle_acks_end(now);
         assert_eq!(live.window(), 80 * MTU);
     }
 
@@ -393,6 +418,18 @@ mod tests {
         }
         // 40 ms of 2 Mbit/s are 10 000 bytes.
         assert_eq!(live.window(), 10_000);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_was_lost_and_said_again_is_no_queue() {
+        let (mut live, now) = of_two_mbit();
+        let before = live.window();
+        let now = now + ms(100);
+        // Sent 250 ms ago and acknowledged in vain; sent 50 ms ago and acknowledged now.
+        live.handle_ack(now, now - ms(250), MTU, false, ms(60));
+        live.handle_ack(now, now - ms(50), MTU, false, ms(60));
+        live.handle_acks_end(now);
+        assert_eq!(live.window(), before + 2 * MTU);
     }
 
     #[test]
