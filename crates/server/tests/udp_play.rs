@@ -142,7 +142,7 @@ async fn a_signature_is_compulsory_even_where_plain_play_is_open() {
         for via in VIAS {
             let began = Instant::now();
             let raw = Raw::connect(&server, via, Purpose::Play, &url).await;
-            let (status, lost) = raw.to_the_end().await;
+            let (status, lost) = raw.hear_the_end().await;
             let status = status.unwrap();
             assert_eq!(status.reason.as_deref(), Some(reason), "{via:?}");
             let code = if reason == "not-found" { "StreamNotFound" } else { "Failed" };
@@ -168,7 +168,7 @@ async fn one_viewer_more_than_may_be_is_told_so() {
     let _first = server.watch("room", Via::Native).await;
     for via in VIAS {
         let raw = Raw::connect(&server, via, Purpose::Play, &server.udp_url("room")).await;
-        let (status, lost) = raw.to_the_end().await;
+        let (status, lost) = raw.hear_the_end().await;
         let status = status.unwrap();
         assert_eq!(status.code, "NetStream.Play.Failed");
         assert_eq!(status.reason.as_deref(), Some("viewer-limit"));
@@ -276,7 +276,7 @@ async fn when_the_stream_has_ended_its_viewers_are_told() {
         send(&mut publisher, &Recipe::default().frames_for(500)).await;
         let raw = Raw::let_in(&server, via, Purpose::Play, "room").await;
         publisher.close().await.unwrap();
-        let (status, lost) = raw.to_the_end().await;
+        let (status, lost) = raw.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetStream.Play.UnpublishNotify", "{via:?}");
         assert_eq!(lost.close(), Some(Close::None), "{via:?}: {lost:?}");
     }
@@ -485,10 +485,10 @@ async fn a_server_that_stops_tells_its_viewers() {
         send(&mut publisher, &Recipe::default().frames_for(500)).await;
         let watching = Raw::let_in(&server, via, Purpose::Play, "room").await;
         let waiting = Raw::connect(&server, via, Purpose::Play, &server.udp_url("later")).await;
-        let waiting = tokio::spawn(waiting.to_the_end());
+        let waiting = tokio::spawn(waiting.hear_the_end());
         server.until_viewers("later", 1).await;
         let stopping = server.stop();
-        let (status, lost) = watching.to_the_end().await;
+        let (status, lost) = watching.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetConnection.Connect.AppShutdown", "{via:?}");
         assert_eq!(lost.close(), Some(Close::GoingAway), "{via:?}: {lost:?}");
         let (status, lost) = waiting.await.unwrap();
