@@ -121,6 +121,15 @@ async fn a_seat_is_free_again_whatever_way_its_viewer_leaves() {
         // Without a word on the control stream.
         raw.session.close(Close::None, "");
         drop(take_seat(&server, "after a close").await);
+
+        // Or without one word more on it.
+        server.until_viewers("room", 0).await;
+        let Raw { session, control, endpoint, .. } =
+            Raw::let_in(&server, via, Purpose::Play, "room").await;
+        soon("the end of the control stream", control.finish()).await;
+        let lost = soon("a close", session.closed()).await;
+        assert_eq!(lost.close(), Some(Close::None), "{via:?}: {lost:?}");
+        drop((take_seat(&server, "after its end").await, endpoint));
     }
 }
 
@@ -193,7 +202,7 @@ async fn who_comes_back_from_another_network_takes_its_own_seat() {
         let mut new = try_to_watch(&server, "room", &again).await.unwrap();
         until_arrived(&mut new, is_picture).await;
         old.talk.ask_key();
-        let (status, lost) = old.to_the_end().await;
+        let (status, lost) = old.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetStream.Play.Stop");
         assert_eq!(lost.close(), Some(Close::None), "{lost:?}");
         is_full(&server).await;

@@ -142,7 +142,7 @@ async fn a_signature_is_compulsory_even_where_plain_play_is_open() {
         for via in VIAS {
             let began = Instant::now();
             let raw = Raw::connect(&server, via, Purpose::Play, &url).await;
-            let (status, lost) = raw.to_the_end().await;
+            let (status, lost) = raw.hear_the_end().await;
             let status = status.unwrap();
             assert_eq!(status.reason.as_deref(), Some(reason), "{via:?}");
             let code = if reason == "not-found" { "StreamNotFound" } else { "Failed" };
@@ -168,7 +168,7 @@ async fn one_viewer_more_than_may_be_is_told_so() {
     let _first = server.watch("room", Via::Native).await;
     for via in VIAS {
         let raw = Raw::connect(&server, via, Purpose::Play, &server.udp_url("room")).await;
-        let (status, lost) = raw.to_the_end().await;
+        let (status, lost) = raw.hear_the_end().await;
         let status = status.unwrap();
         assert_eq!(status.code, "NetStream.Play.Failed");
         assert_eq!(status.reason.as_deref(), Some("viewer-limit"));
@@ -276,7 +276,7 @@ async fn when_the_stream_has_ended_its_viewers_are_told() {
         send(&mut publisher, &Recipe::default().frames_for(500)).await;
         let raw = Raw::let_in(&server, via, Purpose::Play, "room").await;
         publisher.close().await.unwrap();
-        let (status, lost) = raw.to_the_end().await;
+        let (status, lost) = raw.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetStream.Play.UnpublishNotify", "{via:?}");
         assert_eq!(lost.close(), Some(Close::None), "{via:?}: {lost:?}");
     }
@@ -291,12 +291,16 @@ async fn after_a_pause_it_goes_on_at_the_live_edge_with_a_key_frame() {
     send(&mut publisher, &all[..until_ms(500)]).await;
     let mut viewer = server.watch("room", Via::Native).await;
     until_arrived(&mut viewer, |f| is_picture(f) && f.dts == 480).await;
+    let mut got = Vec::new();
     for (pause, want) in [(true, "Pause"), (false, "Unpause")] {
         viewer.pause(pause);
+        got.clear();
         let said = soon("an answer", async {
             loop {
-                if let Happened::Status(status) = viewer.next().await.unwrap() {
-                    return status.code.into_owned();
+                match viewer.next().await.unwrap() {
+                    Happened::Status(status) => return status.code.into_owned(),
+                    Happened::Due(due) => got.push(due.arrived.frame),
+                    Happened::Reconnect(_) => {}
                 }
             }
         });
@@ -308,7 +312,14 @@ async fn after_a_pause_it_goes_on_at_the_live_edge_with_a_key_frame() {
             send(&mut publisher, &all[until_ms(2500)..]).await;
         }
     }
-    let got = until_arrived(&mut viewer, |f| is_picture(f) && f.dts >= 3200).await;
+    soon("pictures", async {
+        while !got.iter().any(|f| is_picture(f) && f.dts >= 3200) {
+            if let Happened::Due(due) = viewer.next().await.unwrap() {
+                got.push(due.arrived.frame);
+            }
+        }
+    })
+    .await;
     let pictures: Vec<_> = got.iter().filter(|f| is_picture(f)).collect();
     assert!(pictures[0].key && pictures[0].dts >= 2000, "{}", pictures[0].dts);
 }
@@ -485,10 +496,10 @@ async fn a_server_that_stops_tells_its_viewers() {
         send(&mut publisher, &Recipe::default().frames_for(500)).await;
         let watching = Raw::let_in(&server, via, Purpose::Play, "room").await;
         let waiting = Raw::connect(&server, via, Purpose::Play, &server.udp_url("later")).await;
-        let waiting = tokio::spawn(waiting.to_the_end());
+        let waiting = tokio::spawn(waiting.hear_the_end());
         server.until_viewers("later", 1).await;
         let stopping = server.stop();
-        let (status, lost) = watching.to_the_end().await;
+        let (status, lost) = watching.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetConnection.Connect.AppShutdown", "{via:?}");
         assert_eq!(lost.close(), Some(Close::GoingAway), "{via:?}: {lost:?}");
         let (status, lost) = waiting.await.unwrap();

@@ -186,19 +186,19 @@ async fn a_publisher_that_is_sent_away_is_told_why() {
         let key = StreamKey::new("1", "live", "room");
         let bar = Duration::from_secs(60);
         assert!(server.hub.kick(&key, bar, std::time::Instant::now()).unwrap());
-        let (status, lost) = kicked.to_the_end().await;
+        let (status, lost) = kicked.hear_the_end().await;
         assert!(status.unwrap().description.contains("an operator"), "{via:?}");
         assert_eq!(lost.close(), Some(Close::Auth), "{via:?}: {lost:?}");
 
         let replaced = Raw::let_in(&server, via, Purpose::Publish, "other").await;
         let _second = server.publish("other").await;
-        let (status, lost) = replaced.to_the_end().await;
+        let (status, lost) = replaced.hear_the_end().await;
         assert_eq!(status.unwrap().code, "NetStream.Publish.Replaced");
         assert_eq!(lost.close(), Some(Close::None), "{via:?}: {lost:?}");
 
         let last = Raw::let_in(&server, via, Purpose::Publish, "third").await;
         let stopping = server.stop();
-        let (status, lost) = last.to_the_end().await;
+        let (status, lost) = last.hear_the_end().await;
         assert!(status.unwrap().description.contains("stopping"), "{via:?}");
         assert_eq!(lost.close(), Some(Close::GoingAway), "{via:?}: {lost:?}");
         drop(_second);
@@ -207,15 +207,38 @@ async fn a_publisher_that_is_sent_away_is_told_why() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_sends_nothing_is_cut() {
+async fn a_publisher_that_sends_nothing_whole_is_cut() {
     let server = TestServer::with(|c| c.publish.first_media_max_s = 1);
+    let key = Recipe::default().frames().find(is_picture).unwrap();
     for via in VIAS {
         let silent = Raw::let_in(&server, via, Purpose::Publish, "room").await;
-        let (status, lost) = silent.to_the_end().await;
+        let mut begun = Vec::new();
+        if via == Via::Native {
+            for n in 1..=100 {
+                let mut stream = silent.session.connection().open_uni().await.unwrap();
+                stream.write_all(&message(n, n, &key)).await.unwrap();
+                begun.push(stream);
+            }
+        }
+        let (status, lost) = silent.hear_the_end().await;
         assert!(status.unwrap().description.contains("no media"), "{via:?}");
         assert_eq!(lost.close(), Some(Close::Timeout), "{via:?}: {lost:?}");
         server.until_vacant("room").await;
     }
+}
+
+#[tokio::test]
+async fn a_publisher_that_falls_silent_is_cut() {
+    let server = TestServer::with(|c| c.publish.silence_max_s = 5);
+    let mut publisher = Raw::let_in(&server, Via::Native, Purpose::Publish, "room").await;
+    let frames = Recipe { audio: false, ..Recipe::default() }.frames_for(100);
+    configure(&mut publisher, &frames).await;
+    for (seq, gop, frame) in numbered(&frames) {
+        publisher.send(seq, gop, &frame).await;
+    }
+    let (status, lost) = publisher.hear_the_end().await;
+    assert!(status.unwrap().description.contains("silent"));
+    assert_eq!(lost.close(), Some(Close::Timeout), "{lost:?}");
 }
 
 #[tokio::test]
@@ -231,7 +254,7 @@ async fn a_push_that_is_refused_is_told_why() {
             (server.push_url("used"), "NetStream.Publish.BadName", "in-use", Close::Limit),
         ] {
             let raw = Raw::connect(&server, via, Purpose::Publish, &url).await;
-            let (status, lost) = raw.to_the_end().await;
+            let (status, lost) = raw.hear_the_end().await;
             let status = status.unwrap();
             assert_eq!((&*status.code, status.reason.as_deref()), (code, Some(reason)));
             assert_eq!(lost.close(), Some(close), "{via:?}: {lost:?}");

@@ -125,6 +125,12 @@ impl Peer {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut ticks, ctx) = (0u32, Arc::clone(&self.ctx));
         loop {
+            // Its streams end with a server that stops: what is told is the cause of both.
+            if ctx.is_stopping() {
+                let words = Reason::Stopping.sentence();
+                let status = Status::error(code::CONNECT_APP_SHUTDOWN, words);
+                return Over::Told(Close::GoingAway, status);
+            }
             if let Some(over) = watch.feed() {
                 return over;
             }
@@ -142,10 +148,7 @@ impl Peer {
                     let words = "the viewer goes on in another connection";
                     Err(Over::Told(Close::None, Status::ok(code::PLAY_STOP, words)))
                 }
-                () = ctx.stopped() => {
-                    let words = Reason::Stopping.sentence();
-                    Err(Over::Told(Close::GoingAway, Status::error(code::CONNECT_APP_SHUTDOWN, words)))
-                }
+                () = ctx.stopped() => Ok(()),
             };
             if let Err(over) = happened {
                 return over;

@@ -65,7 +65,7 @@ impl TestServer {
         data.path().clone_into(&mut config.data_dir);
         change(&mut config);
         let policy = PolicyHandle::new(policy(false));
-        let server = load(config, &policy);
+        let server = load(&config, &policy);
         let (stop, stopped) = oneshot::channel::<()>();
         let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
         let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
@@ -171,7 +171,7 @@ impl TestServer {
 }
 
 /// UDP gets the number of the TCP port, which the system chose: it may be in use.
-fn load(config: Config, policy: &PolicyHandle) -> Server {
+fn load(config: &Config, policy: &PolicyHandle) -> Server {
     for _ in 0..10 {
         match Server::load(config.clone(), policy.reader()) {
             Err(LoadError::PortInUse { .. }) => {}

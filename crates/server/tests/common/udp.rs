@@ -361,7 +361,7 @@ impl Raw {
     }
 
     /// Listens to the end: the last status that was said, and how the connection was closed.
-    pub async fn to_the_end(mut self) -> (Option<Status>, Lost) {
+    pub async fn hear_the_end(mut self) -> (Option<Status>, Lost) {
         let mut last = None;
         while let Some(event) = self.next().await {
             if let Event::Refused(status) | Event::Ended(status) | Event::Status(status) = event {
