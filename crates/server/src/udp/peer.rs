@@ -253,7 +253,7 @@ impl Peer {
             }
         }
         self.control.finish().await;
-        self.connection.close(close, &words);
+        self.connection.close(close, &words).await;
     }
 }
 
