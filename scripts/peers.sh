@@ -10,7 +10,7 @@ mkdir -p target/peers
 
 packages="ffmpeg curl rtmpdump nginx-light libnginx-mod-rtmp gstreamer1.0-tools
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium libnss3-tools"
+gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium chromium-driver libnss3-tools"
 current=target/peers/ffmpeg-current
 # The version is fixed, so that a test that fails here fails everywhere.
 current_package=imageio-ffmpeg==0.8.1
@@ -26,7 +26,11 @@ has_gstreamer() {
     done
 }
 has_tls() { has_ffmpeg && has_curl && command -v openssl >/dev/null; }
-has_browser() { command -v chromium >/dev/null && command -v certutil >/dev/null; }
+has_browser() {
+    for program in chromium chromedriver certutil; do
+        command -v "$program" >/dev/null || return 1
+    done
+}
 has_ffmpeg_current() { [ -x "$current" ]; }
 # Not a peer, but a right, which no package gives: to make networks, for the lab.
 has_networks() {
@@ -83,7 +87,7 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
     'echo "$(nginx -v 2>&1 | sed "s/.*: //"), module $(dpkg-query -W -f "\${Version}" libnginx-mod-rtmp 2>/dev/null)"'
 
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
-peer browser "apt-get install chromium libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
+peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
 
 skipped=""
 for name in $missing; do

@@ -69,6 +69,8 @@ pub(crate) fn start(args: &Args) -> Log {
     // Libraries have their say only when something is wrong.
     let targets = Targets::new()
         .with_default(LevelFilter::WARN.min(args.log))
+        // It warns of what strangers say, as often as they say it.
+        .with_target("web_transport", LevelFilter::ERROR.min(args.log))
         .with_target("thalweg", args.log);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     let registry = tracing_subscriber::registry().with(targets);

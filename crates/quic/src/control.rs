@@ -1,5 +1,7 @@
 //! The control stream's two directions.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use thalweg_wire::rtmp_udp::sender::CONTROL_PRIORITY;
 use web_transport_quinn::{RecvStream, SendStream};
@@ -13,6 +15,8 @@ pub struct Control {
     receive: RecvStream,
     unsent: Vec<u8>,
     sent: usize,
+    /// How long the peer may take to read what its system has acknowledged.
+    reading_max: Duration,
 }
 
 impl Control {
@@ -21,7 +25,7 @@ impl Control {
     /// # Errors
     /// [`Lost`].
     pub async fn open(session: &Session) -> Result<Control, Lost> {
-        session.open_control().await.map(Control::new)
+        session.open_control().await.map(|streams| Control::new(streams, Duration::ZERO))
     }
 
     /// Waits for the peer to open it: the server's part.
@@ -29,13 +33,14 @@ impl Control {
     /// # Errors
     /// [`Lost`].
     pub async fn accept(session: &Session) -> Result<Control, Lost> {
-        session.accept_control().await.map(Control::new)
+        let reading_max = if session.is_browser() { PAGE_READS_MAX } else { Duration::ZERO };
+        session.accept_control().await.map(|streams| Control::new(streams, reading_max))
     }
 
-    fn new((send, receive): (SendStream, RecvStream)) -> Control {
+    fn new((send, receive): (SendStream, RecvStream), reading_max: Duration) -> Control {
         // A stream that is already over is found out when it is used.
         let _ = send.set_priority(CONTROL_PRIORITY);
-        Control { send, receive, unsent: Vec::new(), sent: 0 }
+        Control { send, receive, unsent: Vec::new(), sent: 0, reading_max }
     }
 
     /// Adds to what is to be sent. Answers whether the peer reads fast enough: whoever leaves more
@@ -51,7 +56,7 @@ impl Control {
     /// # Errors
     /// [`Lost`].
     pub async fn exchange(&mut self) -> Result<Option<Bytes>, Lost> {
-        let Control { send, receive, unsent, sent } = self;
+        let Control { send, receive, unsent, sent, .. } = self;
         tokio::select! {
             chunk = receive.read_chunk(READ_BYTES_MAX, true) => Ok(chunk?.map(|c| c.bytes)),
             Err(lost) = flush_for_ever(send, unsent, sent) => Err(lost),
@@ -66,7 +71,8 @@ impl Control {
         flush(&mut self.send, &mut self.unsent, &mut self.sent).await
     }
 
-    /// Sends the last of it, and waits until the peer has it, a second at most.
+    /// Sends the last of it, and waits until the peer has it, a second at most. A browser has it before
+    /// its page does, and forgets it when the connection ends: the page has a moment to leave first.
     pub async fn finish(mut self) {
         let said = async {
             self.flush().await?;
@@ -75,6 +81,10 @@ impl Control {
             self.send.stopped().await.map_err(Lost::from)
         };
         let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let left = async {
+            while let Ok(Some(_)) = self.receive.read_chunk(READ_BYTES_MAX, true).await {}
+        };
+        let _ = tokio::time::timeout(self.reading_max, left).await;
     }
 }
 
@@ -99,3 +109,5 @@ async fn flush_for_ever(
 /// What a peer may leave unread.
 const QUEUE_BYTES_MAX: usize = 256 << 10;
 const READ_BYTES_MAX: usize = 64 << 10;
+/// From the browser's acknowledgement to the page.
+const PAGE_READS_MAX: Duration = Duration::from_millis(250);

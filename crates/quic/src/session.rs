@@ -152,10 +152,14 @@ impl Session {
         }
     }
 
-    /// Closes it, and says why. What was written and not yet sent is lost.
-    pub fn close(&self, why: Close, reason: &str) {
+    /// Closes it, says why, and waits until the peer knows, a second at most. What was written and not
+    /// yet sent is lost.
+    pub async fn close(&self, why: Close, reason: &str) {
         let end = reason.floor_char_boundary(REASON_BYTES_MAX);
         self.inner.close(why as u32, &reason.as_bytes()[..end]);
+        // HTTP/3's own streams go with the last handle, and a browser that loses one of them before it
+        // has read the reason is told of a lost connection instead.
+        let _ = tokio::time::timeout(LAST_WORDS, self.inner.closed()).await;
     }
 
     /// Waits until it is over.

@@ -83,7 +83,8 @@ impl Server {
         let output = self.run(&["sign", "--json", stream]);
         let urls: Value = serde_json::from_slice(&output.stdout).unwrap();
         let text = |pointer: &str| urls.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-        Urls { push: text("/push"), rtmp: text("/play/rtmp"), flv: text("/play/http_flv") }
+        let (push, rtmp, flv) = (text("/push"), text("/play/rtmp"), text("/play/http_flv"));
+        Urls { push, rtmp, flv, rtc: text("/play/rtc") }
     }
 
     /// Waits for a line of the log.
@@ -126,6 +127,7 @@ pub struct Urls {
     pub push: String,
     pub rtmp: String,
     pub flv: String,
+    pub rtc: String,
 }
 
 /// A program that ends with the test.

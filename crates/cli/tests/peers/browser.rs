@@ -1,4 +1,7 @@
-//! Chromium, as large as a phone, on the page of `demo --lan`.
+//! Chromium: on the page of `demo --lan`, as large as a phone; and on pages of its own, over UDP.
+
+mod udp;
+mod webdriver;
 
 use std::process::Command;
 use std::time::Duration;

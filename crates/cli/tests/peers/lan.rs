@@ -38,6 +38,18 @@ impl Room {
         self.folder.file("thalweg-data/authority/authority.pem")
     }
 
+    /// Where its pages are without TLS, and with `https://`.
+    pub(crate) fn http(&self) -> String {
+        self.url("http://", "clock.flv").replace("/live/clock.flv", "")
+    }
+
+    /// The clock's URL for low delay.
+    pub(crate) fn rtc_url(&self) -> String {
+        let mut words = self.said.split_whitespace();
+        let found = words.find(|w| w.starts_with("rtmp://") && w.contains("/live/clock?"));
+        found.unwrap_or_else(|| panic!("no signed URL in {}", self.said)).to_owned()
+    }
+
     /// The first printed URL that begins and ends so.
     pub(crate) fn url(&self, begin: &str, end: &str) -> String {
         let mut words = self.said.split_whitespace();

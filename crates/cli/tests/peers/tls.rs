@@ -1,5 +1,7 @@
 //! curl, OpenSSL and ffmpeg, by the URLs with TLS that `demo --lan` prints.
 
+use serde_json::{Value, json};
+
 use crate::lan::Room;
 use crate::tools::{Probe, run, run_any, text};
 
@@ -32,6 +34,29 @@ fn curl_and_openssl_believe_the_printed_authority() {
     assert!(said.contains("TLSv1.3") && said.contains("Verification: OK"), "{said}");
     let old = ["s_client", "-brief", "-CAfile", &authority, "-tls1_2", "-connect", at];
     assert!(text(&run_any("openssl", &old)).contains("TLSv1.2"));
+}
+
+#[test]
+fn a_page_finds_udp_with_and_without_tls() {
+    let room = Room::open("room-ull");
+    let [http, https] = [room.url("http://", "clock.flv"), room.url("https://", "clock.flv")]
+        .map(|flv| flv.replace("/live/clock.flv", "/ull"));
+    let plain = text(&run("curl", &["-sSi", "-H", "Origin: http://other", &http]));
+    let (head, plain) = plain.split_once("\r\n\r\n").unwrap();
+    assert!(head.to_lowercase().contains("access-control-allow-origin: *"), "{head}");
+    let secure = text(&run("curl", &["-sS", "--cacert", &room.authority(), &https]));
+    assert_eq!(plain, secure);
+
+    let ull: Value = serde_json::from_str(plain).unwrap();
+    let rtmp = room.url("rtmp://", "/live/clock");
+    let at = format!("rtmp://{}:{}/", ull["host"].as_str().unwrap(), ull["udpPort"]);
+    assert!(rtmp.starts_with(&at), "{rtmp} is elsewhere: {ull}");
+    assert_eq!((&ull["path"], &ull["alpn"]), (&json!("/rtmp-udp/1"), &json!("rtmp-udp/1")));
+    // A browser takes no authority of a room for UDP: it is told what the certificates are.
+    let hashes = ull["certSha256"].as_array().unwrap();
+    let is_hash = |h: &Value| h.as_str().unwrap().bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(hashes.len() == 2 && hashes.iter().all(is_hash), "{ull}");
+    assert_eq!(hashes[0].as_str().unwrap().len(), 64);
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Link {
         }
         let Link { control, client, .. } = self;
         control.finish().await;
-        client.session.close(thalweg_wire::rtmp_udp::Close::None, "");
+        client.session.close(thalweg_wire::rtmp_udp::Close::None, "").await;
         let _ = tokio::time::timeout(CLOSING, client.endpoint.wait_idle()).await;
     }
 }

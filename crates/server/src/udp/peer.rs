@@ -249,7 +249,7 @@ impl Peer {
             }
         }
         self.control.finish().await;
-        self.connection.close(close, &words);
+        self.connection.close(close, &words).await;
     }
 }
 
