@@ -132,10 +132,7 @@ impl Args {
 
 fn pin(text: &str) -> Result<[u8; 32], String> {
     let digits: String = text.chars().filter(|c| *c != ':').collect::<String>().to_lowercase();
-    let bytes: Option<Vec<u8>> = (0..digits.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok())
-        .collect();
+    let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok();
     bytes
         .and_then(|b| b.try_into().ok())
         .ok_or_else(|| "a SHA-256 is 64 hexadecimal digits".to_owned())
@@ -170,7 +167,7 @@ mod tests {
         assert_eq!(pin(&digits).unwrap()[..2], [0, 255]);
         let coloned: Vec<_> = (0..32).map(|i| if i % 2 == 0 { "00" } else { "FF" }).collect();
         assert_eq!(pin(&coloned.join(":")), pin(&digits));
-        for bad in ["", "00", "zz", &"0".repeat(63), &"é".repeat(32)] {
+        for bad in ["", "00", "zz", &"+f".repeat(32), &"0".repeat(63), &"é".repeat(32)] {
             assert!(pin(bad).is_err(), "{bad}");
         }
     }

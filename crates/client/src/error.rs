@@ -52,6 +52,15 @@ pub enum Error {
     /// The connection over UDP is over.
     #[error("the connection over UDP is over: {0}")]
     Udp(thalweg_quic::Lost),
+    /// Nobody answers over UDP.
+    #[error(
+        "{to} does not answer over UDP: a firewall on the way, or RTMP over UDP is served on \
+         another port or not at all"
+    )]
+    UdpSilent {
+        /// Host and port.
+        to: String,
+    },
     /// UDP does not get through to the server.
     #[error("UDP does not get through: a firewall on the way, or none is served")]
     UdpBlocked,
@@ -115,7 +124,10 @@ impl Error {
     /// do without.
     pub fn may_fall_back(&self) -> bool {
         match self {
-            Error::Connect { .. } | Error::NoAnswer | Error::UdpBlocked => true,
+            Error::Connect { .. }
+            | Error::NoAnswer
+            | Error::UdpBlocked
+            | Error::UdpSilent { .. } => true,
             Error::Udp(lost) => !matches!(lost, thalweg_quic::Lost::Tls(_)),
             Error::Refused(_) => true,
             _ => false,
@@ -131,6 +143,7 @@ impl Error {
             | Error::Closed
             | Error::Udp(_)
             | Error::UdpBlocked
+            | Error::UdpSilent { .. }
             | Error::Io(_) => true,
             Error::Http { status, .. } => matches!(status, 404 | 429 | 503),
             Error::WebSocketClosed { code, .. } => matches!(code, 1000 | 1001 | 4404 | 4429 | 4503),

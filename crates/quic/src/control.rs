@@ -47,8 +47,10 @@ impl Control {
     /// than 256 KiB unread had better be cut.
     #[must_use]
     pub fn push(&mut self, bytes: &[u8]) -> bool {
+        // What has gone out is not kept: a peer that is always a little behind would make this grow.
+        self.unsent.drain(..std::mem::take(&mut self.sent));
         self.unsent.extend_from_slice(bytes);
-        self.unsent.len() - self.sent <= QUEUE_BYTES_MAX
+        self.unsent.len() <= QUEUE_BYTES_MAX
     }
 
     /// Sends what is there while it waits for what comes; `None` when the peer has ended its side.

@@ -63,20 +63,17 @@ impl Outflow {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Works until the peer has everything.
+    /// Works until the peer has everything, which is `None`, or there is something to say.
     ///
     /// # Errors
     /// [`Lost`].
-    pub async fn drain(&mut self) -> Result<(), Lost> {
-        while self.sender.queued_bytes() > 0 {
-            poll_fn(|cx| match self.poll_next(cx) {
-                Poll::Ready(action) => Poll::Ready(action.map(drop)),
-                Poll::Pending if self.sender.queued_bytes() == 0 => Poll::Ready(Ok(())),
-                Poll::Pending => Poll::Pending,
-            })
-            .await?;
-        }
-        Ok(())
+    pub async fn drain(&mut self) -> Result<Option<Action>, Lost> {
+        poll_fn(|cx| match self.poll_next(cx) {
+            Poll::Ready(action) => Poll::Ready(action.map(Some)),
+            Poll::Pending if self.sender.queued_bytes() == 0 => Poll::Ready(Ok(None)),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Action, Lost>> {

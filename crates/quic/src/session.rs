@@ -231,8 +231,11 @@ impl From<ConnectionError> for Lost {
             },
             ConnectionError::TimedOut => Lost::TimedOut,
             ConnectionError::LocallyClosed => Lost::Here,
-            // TLS alerts are QUIC's codes 0x100 to 0x1ff (RFC 9001 section 4.8).
-            ConnectionError::TransportError(e) if u64::from(e.code) >> 8 == 1 => {
+            // TLS alerts are QUIC's codes 0x100 to 0x1ff (RFC 9001 section 4.8). Whoever answers that it
+            // does not speak this protocol has said nothing about its certificate.
+            ConnectionError::TransportError(e)
+                if u64::from(e.code) >> 8 == 1 && u64::from(e.code) != NO_COMMON_ALPN =>
+            {
                 Lost::Tls(e.to_string())
             }
             other => Lost::Transport(other.to_string()),
@@ -263,6 +266,8 @@ fn words(code: u32, reason: &str) -> String {
     if reason.is_empty() { format!("{name} {code}") } else { format!("{reason} ({name})") }
 }
 
+/// TLS alert 120, `no_application_protocol`.
+const NO_COMMON_ALPN: u64 = 0x100 + 120;
 /// Of a close frame: it has to fit a packet.
 const REASON_BYTES_MAX: usize = 512;
 /// How long a peer may take to read the last of what it is told.

@@ -137,7 +137,7 @@ async fn serve(
         Ok(Err(lost)) => tracing::debug!(%peer, %lost, "no RTMP over UDP"),
         Err(_) => {
             tracing::info!(%peer, "no control stream in time");
-            session.close(Close::Timeout, "no control stream in time");
+            session.close(Close::Timeout, "no control stream in time").await;
         }
     }
 }

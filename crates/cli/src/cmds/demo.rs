@@ -167,6 +167,12 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
         show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
     }
     show::line("");
+    if let Some(rtc) = &yours.play_rtc {
+        show::line(
+            "and in under 400 ms (not by the URL to push: that one would be of no more use to push):",
+        );
+        show::line(format_args!("  {}\n", rtc.command()));
+    }
     show::line("What is going on:");
     show::line(format_args!("  http://{operator}/api/v1/streams"));
     show::line(format_args!("  http://{operator}/metrics\n"));

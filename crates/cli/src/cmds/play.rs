@@ -57,15 +57,16 @@ type Sink = Box<dyn AsyncWrite + Unpin + Send>;
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let trust = args.trust.trust()?;
     let mut stop = pin!(told_to_stop());
+    // Opened first: a wrong name should not take a seat.
+    let mut writer = match &args.output {
+        Some(path) => Some(Writer::new(open(path, args.overwrite).await?)),
+        None => None,
+    };
     let mut player = tokio::select! {
         player = connect(&args, &trust) => player?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
     let mut reading = rtc::Reading::default();
-    let mut writer = match &args.output {
-        Some(path) => Some(Writer::new(open(path, args.overwrite).await?)),
-        None => None,
-    };
     let mut progress = Progress::start("playing", args.quiet);
     let watched = tokio::select! {
         watched = player.watch(&mut writer, &mut progress, &mut reading) => watched,

@@ -62,6 +62,10 @@ pub async fn connect(
     options: &Options,
     memory: &mut Memory,
 ) -> Result<Way, Error> {
+    if options.pin.is_some() {
+        // Over plain TCP nobody would show the certificate that was asked for.
+        return Ok(Way::Udp(Box::new(Player::connect(url, trust, options).await?)));
+    }
     if memory.blocked_at.is_some_and(|at| at.elapsed() < BLOCKED_PAUSE) {
         return over_tcp(url, trust, Error::UdpBlocked).await;
     }
@@ -102,11 +106,17 @@ async fn race(
                 Ok(Way::Tcp(Box::new(player), frames, Why(error)))
             }
         },
-        tcp = &mut tcp => {
-            let (player, frames) = tcp?;
-            memory.blocked_at = Some(Instant::now());
-            Ok(Way::Tcp(Box::new(player), frames, Why(Error::UdpBlocked)))
-        }
+        tcp = &mut tcp => match tcp {
+            Ok((player, frames)) => {
+                memory.blocked_at = Some(Instant::now());
+                Ok(Way::Tcp(Box::new(player), frames, Why(Error::UdpBlocked)))
+            }
+            // UDP may still get through; what TCP said counts when it does not.
+            Err(over_tcp) => match udp.await {
+                Ok(player) => Ok(Way::Udp(Box::new(player))),
+                Err(_) => Err(over_tcp),
+            },
+        },
     }
 }
 

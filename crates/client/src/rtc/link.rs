@@ -167,7 +167,13 @@ impl Link {
 fn of_handshake(to: String, lost: Lost) -> Error {
     let error = |words: String| std::io::Error::other(words);
     match lost {
+        Lost::Tls(words) if words.contains(PIN_FAULT) => {
+            let words = "its certificate is not the one of the pin: /ull on its HTTP port tells \
+                         the pins of the one it shows and of the next";
+            Error::Tls { to, error: error(words.to_owned()) }
+        }
         Lost::Tls(words) => Error::Tls { to, error: error(words) },
+        Lost::TimedOut => Error::UdpSilent { to },
         lost => Error::Connect { to: format!("{to} over UDP"), error: error(lost.to_string()) },
     }
 }
@@ -185,5 +191,7 @@ pub(super) fn unix_us() -> u64 {
     since.as_micros() as u64
 }
 
+/// How the TLS library words that a certificate is not the one expected.
+const PIN_FAULT: &str = "ApplicationVerificationFailure";
 /// How long the last of it may take to be sent.
 const CLOSING: Duration = Duration::from_millis(200);

@@ -172,6 +172,12 @@ impl Playout {
         if self.waiting.len() > WAITING_MAX {
             self.leap(now);
         }
+        // With nothing to leap to, the clock goes to what waits.
+        if self.waiting.len() > WAITING_MAX
+            && let Some(front) = self.waiting.front()
+        {
+            self.clock = Some((front.frame.dts as f64, now));
+        }
     }
 
     /// What to do now. Ask until it answers [`Next::Wait`].
@@ -231,9 +237,15 @@ impl Playout {
         }
     }
 
-    /// Goes on with the newest key frame that is here, if that is ahead of the clock.
+    /// Goes on with the newest key frame that is here, or with the newest sound where there are no
+    /// pictures, if that is ahead of the clock.
     fn leap(&mut self, now: Instant) {
-        let Some(key) = self.waiting.iter().rposition(|a| a.frame.key) else { return };
+        let has_pictures = self.waiting.iter().any(is_picture);
+        let key = match has_pictures {
+            true => self.waiting.iter().rposition(|a| a.frame.key),
+            false => self.waiting.len().checked_sub(1),
+        };
+        let Some(key) = key else { return };
         let Some(to) = self.waiting.get(key).map(|a| a.frame.dts as f64) else { return };
         if self.clock.is_some_and(|(media, _)| to <= media) {
             return;

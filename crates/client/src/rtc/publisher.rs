@@ -116,6 +116,8 @@ impl Publisher {
             }
         };
         tokio::select! {
+            // The work first: what can go out at once does.
+            biased;
             over = over => over,
             () = tokio::time::sleep_until(at.into()) => Ok(()),
         }
@@ -124,11 +126,16 @@ impl Publisher {
     /// Ends the stream politely, once the server has the last of it, after a second at most.
     pub async fn close(mut self) {
         let drained = async {
-            let Publisher { link, outflow, .. } = &mut self;
-            tokio::select! {
-                drained = outflow.drain() => drop(drained),
-                // The control stream goes on meanwhile.
-                said = async { loop { if link.next_event().await.is_err() { return } } } => said,
+            loop {
+                tokio::select! {
+                    action = self.outflow.drain() => match action {
+                        Ok(Some(Action::Say(message))) => self.link.say(&message),
+                        Ok(Some(_)) => {}
+                        Ok(None) | Err(_) => return,
+                    },
+                    // The control stream goes on meanwhile.
+                    said = self.link.next_event() => if said.is_err() { return },
+                }
             }
         };
         let _ = tokio::time::timeout(DRAIN_MAX, drained).await;

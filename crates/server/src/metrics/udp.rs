@@ -1,5 +1,6 @@
 //! Viewers over UDP, one by one: there are ten a stream at most.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -103,23 +104,23 @@ impl UdpCollector {
         out: &mut DescriptorEncoder<'_>,
         rows: &[(u64, Arc<Row>)],
     ) -> std::fmt::Result {
-        let mut caps: Vec<_> =
-            rows.iter().map(|(_, r)| (r.stream.clone(), r.viewers_max)).collect();
-        caps.sort();
-        caps.dedup();
-        caps.truncate(self.sessions_max);
-        let viewers = |stream: &String| rows.iter().filter(|(_, r)| r.stream == *stream).count();
+        let mut streams: BTreeMap<&str, (u32, i64)> = BTreeMap::new();
+        // In the order of their age: the newest cap stands.
+        for (_, row) in rows {
+            let (max, viewers) = streams.entry(&row.stream).or_default();
+            (*max, *viewers) = (row.viewers_max, *viewers + 1);
+        }
+        let named = || streams.iter().take(self.sessions_max);
+        let labels = |stream: &str| ByStream { stream: stream.to_owned() };
         let help = "Viewers of a stream over UDP";
         let mut family = describe(out, "udp_stream_viewers", help, MetricType::Gauge)?;
-        for (stream, _) in &caps {
-            let labels = ByStream { stream: stream.clone() };
-            ConstGauge::new(viewers(stream) as i64).encode(family.encode_family(&labels)?)?;
+        for (stream, (_, viewers)) in named() {
+            ConstGauge::new(*viewers).encode(family.encode_family(&labels(stream))?)?;
         }
         let help = "Viewers that a stream may have over UDP";
         let mut family = describe(out, "udp_stream_viewers_max", help, MetricType::Gauge)?;
-        for (stream, max) in &caps {
-            let labels = ByStream { stream: stream.clone() };
-            ConstGauge::new(i64::from(*max)).encode(family.encode_family(&labels)?)?;
+        for (stream, (max, _)) in named() {
+            ConstGauge::new(i64::from(*max)).encode(family.encode_family(&labels(stream))?)?;
         }
         Ok(())
     }

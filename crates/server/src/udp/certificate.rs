@@ -76,7 +76,7 @@ impl OwnCertificates {
         };
         let host = host.to_owned();
         let own = OwnCertificates { folder, host, pair: RwLock::new(pair) };
-        own.save()?;
+        own.save(&own.pair())?;
         own.rotate_if_due()?;
         Ok(own)
     }
@@ -95,12 +95,13 @@ impl OwnCertificates {
             return Ok(());
         }
         let pair = Pair { current: next, next: Certificate::make(&self.host)? };
+        // What cannot be kept is not shown: pages would lose it with the next start.
+        self.save(&pair)?;
         *self.pair.write().unwrap_or_else(PoisonError::into_inner) = pair;
-        self.save()
+        Ok(())
     }
 
-    fn save(&self) -> Result<(), OwnCertificateError> {
-        let pair = self.pair();
+    fn save(&self, pair: &Pair) -> Result<(), OwnCertificateError> {
         // The next one first: cut off in between, both files hold the same, and both are good.
         for (name, certificate) in [(NEXT, &pair.next), (CURRENT, &pair.current)] {
             let path = self.folder.join(name);

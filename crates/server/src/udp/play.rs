@@ -61,11 +61,11 @@ impl Peer {
         let resume = self.wishes.resume.take();
         let max = permit.udp_viewers_max;
         let seat = self.ctx.udp.seats.take(&permit.key, &self.name, resume.as_deref(), max);
-        let seat = match seat {
+        let mut seat = match seat {
             Ok(seat) => seat,
             Err(reason) => return self.refuse(Action::Play, &url, reason.into()),
         };
-        let subscription = match self.subscribe(&mut permit).await {
+        let subscription = match self.subscribe(&mut permit, &mut seat).await {
             Ok(Ok(subscription)) => subscription,
             Ok(Err(denial)) => {
                 drop(permit);
@@ -83,19 +83,18 @@ impl Peer {
     async fn subscribe(
         &mut self,
         permit: &mut Permit,
+        seat: &mut Seat,
     ) -> Result<Result<Subscription, Denial>, Over> {
-        let ctx = Arc::clone(&self.ctx);
+        let (ctx, connection) = (Arc::clone(&self.ctx), self.connection.clone());
         let mut subscribed = std::pin::pin!(ctx.subscribe(permit, Protocol::RtmpUdp));
         loop {
             tokio::select! {
                 subscription = &mut subscribed => return Ok(subscription),
                 () = ctx.stopped() => return Ok(Err(Reason::Stopping.into())),
-                event = self.next_event() => match event? {
-                    Event::ClockRequest { id, asked_us } => self.answer_clock(id, asked_us),
-                    Event::Ended => return Err(Over::Done),
-                    // Nothing else means anything before there is a stream.
-                    _ => {}
-                },
+                // What is said meanwhile is kept for later: nothing is heard but that it goes away.
+                event = self.next_event() => drop(event?),
+                lost = connection.media_from_viewer() => return Err(lost.into()),
+                () = seat.replaced() => return Err(replaced()),
             }
         }
     }
@@ -144,10 +143,7 @@ impl Peer {
                     self.look_after(watch, ticks)
                 }
                 lost = connection.media_from_viewer() => Err(lost.into()),
-                () = watch.seat.replaced() => {
-                    let words = "the viewer goes on in another connection";
-                    Err(Over::Told(Close::None, Status::ok(code::PLAY_STOP, words)))
-                }
+                () = watch.seat.replaced() => Err(replaced()),
                 () = ctx.stopped() => Ok(()),
             };
             if let Err(over) = happened {
@@ -327,6 +323,12 @@ impl Watch {
         }
         self.subscription.set_filter(self.filter);
     }
+}
+
+/// The same viewer has come back.
+fn replaced() -> Over {
+    let words = "the viewer goes on in another connection";
+    Over::Told(Close::None, Status::ok(code::PLAY_STOP, words))
 }
 
 /// Frames with the moment, UNIX microseconds, at which each came to this server.

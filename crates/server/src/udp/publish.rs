@@ -7,8 +7,10 @@ use thalweg_access::Action;
 use thalweg_hub::{Leave, Publication};
 use thalweg_quic::{Inflow, Lost};
 use thalweg_wire::error::Misbehaved;
+use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
+use thalweg_wire::rtmp::message;
 use thalweg_wire::rtmp::server::By;
 use thalweg_wire::rtmp_udp::Close;
 use thalweg_wire::rtmp_udp::control::{Message, Report, types};
@@ -74,7 +76,8 @@ impl Peer {
                 arrived = ingest.inflow.next() => match arrived {
                     Ok(arrived) => {
                         ingest.last_media = Some(now());
-                        if let Err(leave) = publication.append(arrived.frame, now()) {
+                        let appended = bare(arrived.frame).map(|f| publication.append(f, now()));
+                        if let Some(Err(leave)) = appended {
                             return (dismissed(leave), Cause::Seat(leave));
                         }
                         Ok(())
@@ -160,6 +163,16 @@ impl Peer {
             self.talk.say(&Message::new(types::KEY_REQUEST, Vec::new()));
         }
     }
+}
+
+/// A frame as viewers get it: without what instructs the server, as it is over TCP.
+fn bare(frame: Frame) -> Option<Frame> {
+    let Frame { kind, dts, payload, .. } = frame;
+    let payload = match kind {
+        Kind::Data => message::unwrap_data_frame(payload)?,
+        Kind::Audio | Kind::Video => Some(payload).filter(|p| !p.is_empty())?,
+    };
+    Some(Frame::new(kind, dts, payload))
 }
 
 /// Sends a publisher away.

@@ -189,7 +189,7 @@ impl StreamReader {
     /// [`Misbehaved::MediaCut`] when it ends in the middle of a header or of a burst's message.
     pub fn finish(self) -> Result<Option<(Header, Bytes)>, Error> {
         match self.shape {
-            Some(Shape::Single) => split(self.begun.into()).map(Some),
+            Some(Shape::Single) => split(trimmed(self.begun)).map(Some),
             Some(Shape::Burst) if self.begun.is_empty() => Ok(None),
             _ => Err(Misbehaved::MediaCut.into()),
         }
@@ -229,7 +229,7 @@ impl StreamReader {
             return Ok(None);
         }
         let whole = std::mem::take(&mut self.begun);
-        split(Bytes::from(whole).slice(LENGTH_BYTES..)).map(Some)
+        split(trimmed(whole).slice(LENGTH_BYTES..)).map(Some)
     }
 
     fn take(&mut self, n: usize, input: &mut &[u8]) {
@@ -250,6 +250,11 @@ impl StreamReader {
     }
 }
 
+/// What is kept takes no more room than it has bytes.
+fn trimmed(bytes: Vec<u8>) -> Bytes {
+    Bytes::from(bytes.into_boxed_slice())
+}
+
 fn split(mut bytes: Bytes) -> Result<(Header, Bytes), Error> {
     let header = *bytes.first_chunk::<{ Header::BYTES }>().ok_or(Misbehaved::MediaCut)?;
     let header = Header::decode(&header)?;
@@ -259,7 +264,7 @@ fn split(mut bytes: Bytes) -> Result<(Header, Bytes), Error> {
 /// First byte of a burst.
 pub const BURST: u8 = 0x7F;
 /// Pictures that depend on one key frame: 30 000 are four minutes at 120 a second.
-const GOP_FRAMES_MAX: u32 = 30_000;
+pub(super) const GOP_FRAMES_MAX: u32 = 30_000;
 const LENGTH_BYTES: usize = 4;
 const KEY: u8 = 1 << 0;
 const DISPOSABLE: u8 = 1 << 2;

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::control::Message;
 use super::generations::is_ahead;
-use super::media::{Flags, Header};
+use super::media::{Flags, GOP_FRAMES_MAX, Header};
 use crate::error::{Error, Misbehaved};
 use crate::media::{Frame, Kind};
 use crate::time::{Dts, Unwrapper};
@@ -530,9 +530,10 @@ const PATIENCE_AT_FIRST: Duration = Duration::from_millis(150);
 const HOLD_MAX: Duration = Duration::from_secs(2);
 /// Media overtakes the control stream by a repair or two.
 const CONFIG_WAIT: Duration = Duration::from_millis(500);
-/// How far ahead of its turn a message may be: half a minute at 120 a second.
-const AHEAD_MAX: u32 = 4096;
-/// Messages of a lane that wait for one before them: as many as there can be numbers for.
+/// How far ahead of its turn a message may be: pictures that are held back up to the next key frame are
+/// counted, so as far as a GOP is long.
+const AHEAD_MAX: u32 = GOP_FRAMES_MAX;
+/// Messages of a lane that wait for one before them: half a minute at 120 a second.
 const HELD_FRAMES_MAX: usize = 4096;
 /// Their bytes: 2 s at 32 Mbit/s. Two of the longest messages, where those are longer.
 const HELD_BYTES_MIN: usize = 8 << 20;

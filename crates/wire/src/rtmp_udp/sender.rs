@@ -234,8 +234,10 @@ impl Sender {
 
     /// The peer has all of a stream, or does not want it.
     pub fn handle_done(&mut self, id: Id) {
-        self.starved_since = None;
-        self.forget(id);
+        // What was given up is forgotten already: that its reset is done says nothing of the peer.
+        if self.forget(id).is_some() {
+            self.starved_since = None;
+        }
     }
 
     /// The peer cannot go on without a key frame: its decoder begins anew with the next one.
@@ -399,7 +401,9 @@ impl Sender {
         }
         self.mind_backlog(now);
         let track = self.tracks.get(&(Kind::Video, header.track));
-        track.is_some_and(|t| t.gop.is_some() && t.gated_since.is_none())
+        // A GOP without end goes on with its next key frame, if there is one.
+        let is_in_reach = header.seq.wrapping_sub(header.gop) < media::GOP_FRAMES_MAX;
+        is_in_reach && track.is_some_and(|t| t.gop.is_some() && t.gated_since.is_none())
     }
 
     /// A key frame whose decoder must begin anew says so.
@@ -661,7 +665,8 @@ impl Class {
             Class::Audio => ms(400),
             Class::Disposable => ms(250),
             Class::Delta | Class::Data => ms(800).max(8 * srtt),
-            Class::Key | Class::Burst => ms(1500).max(12 * srtt),
+            Class::Key => ms(1500).max(12 * srtt),
+            Class::Burst => ms(4000).max(12 * srtt),
         }
     }
 }

@@ -308,7 +308,11 @@ impl Session {
 
     fn handle_held(&mut self, now: Instant) -> Result<(), Error> {
         let held = std::mem::take(&mut self.held);
-        self.handle_bytes(now, &held)
+        // It came over a longer time than this moment, and is bounded already.
+        let flood = std::mem::take(&mut self.flood);
+        let handled = self.handle_bytes(now, &held);
+        self.flood = flood;
+        handled
     }
 
     fn welcome(&mut self, session: &str) {
