@@ -119,7 +119,7 @@ async fn a_seat_is_free_again_whatever_way_its_viewer_leaves() {
         };
         is_full(&server).await;
         // Without a word on the control stream.
-        raw.session.close(Close::None, "");
+        raw.session.close(Close::None, "").await;
         drop(take_seat(&server, "after a close").await);
 
         // Or without one word more on it.
