@@ -28,7 +28,7 @@ async fn check(name: &str, recipe: Recipe, ms: i64) {
         };
         let viewers: Vec<_> =
             server.play_urls(&room).into_iter().map(|(out, url)| (out, watch(url))).collect();
-        server.until(&room, |s| s.viewers.iter().all(|(_, n)| *n == 2)).await;
+        server.until_viewers(&room, viewers.len() as u64).await;
         let mut publisher = Publisher::connect_with(&push, &trust).await.unwrap();
         send(&mut publisher, &frames).await;
         for (output, got) in viewers {
