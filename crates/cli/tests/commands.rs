@@ -48,9 +48,14 @@ fn the_demo_prints_urls_that_work() {
             urls.push(word.to_owned());
         }
     }
-    let [clock_rtmp, clock_flv, push, yours_rtmp, _yours_flv, ..] = &urls[..] else {
+    let [clock_rtmp, clock_flv, clock_rtc, push, yours_rtmp, _yours_flv, ..] = &urls[..] else {
         panic!("{urls:?}");
     };
+    let mut play = thalweg();
+    play.args(["play", "--mode", "rtc", "--no-fallback", "--duration", "2s", clock_rtc]);
+    let output = run_within(&mut play, Duration::from_secs(20));
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(err(&output).contains("the clock was behind by "), "{}", err(&output));
     for (url, name) in [(clock_rtmp, "rtmp.flv"), (clock_flv, "http.flv")] {
         let file = folder.file(name);
         let mut play = thalweg();

@@ -128,7 +128,10 @@ impl Live {
         self.recent.fade(now);
         self.recent.lost += bytes;
         if is_persistent {
-            self.window = PERSISTENT_PACKETS * self.mtu;
+            // With a few packets in flight only probes would be sent, twice as seldom each time, and a
+            // burst of loss would last for seconds.
+            self.window /= 2;
+            self.clamp();
             return;
         }
         if self.loss_seen_at.is_some_and(|at| now.saturating_duration_since(at) < self.srtt) {
@@ -297,7 +300,6 @@ impl MinRtt {
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// A key frame of 60 KB and what else comes meanwhile, at once.
 const INITIAL_PACKETS: u64 = 80;
-const PERSISTENT_PACKETS: u64 = 4;
 /// 100 ms of the stream.
 const FLOOR_PART: u64 = 10;
 /// 40 ms of the stream.
@@ -447,10 +449,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_gone_leaves_four_packets() {
+    fn a_path_that_is_gone_halves_it_down_to_its_floor() {
         let (mut live, now) = of_two_mbit();
         live.handle_loss(now, 40 * MTU, true);
-        assert_eq!(live.window(), 4 * MTU);
+        assert_eq!(live.window(), 40 * MTU);
+        for _ in 0..5 {
+            live.handle_loss(now, 40 * MTU, true);
+        }
+        assert_eq!(live.window(), 25_000);
     }
 
     #[test]

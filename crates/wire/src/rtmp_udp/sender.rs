@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+mod class;
+
+use class::Class;
+
 use super::Reset;
 use super::control::Message;
 use super::generations::Said;
@@ -135,18 +139,6 @@ struct Item {
     chunks: Option<Vec<Bytes>>,
     bytes: usize,
     frames: u64,
-}
-
-/// What a message is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Audio,
-    /// What a viewer starts with: it takes its time, and says nothing about the path.
-    Burst,
-    Key,
-    Data,
-    Delta,
-    Disposable,
 }
 
 impl Sender {
@@ -619,67 +611,12 @@ impl Path {
     }
 }
 
-impl Class {
-    fn of(header: &Header) -> Class {
-        match header.kind {
-            Kind::Audio => Class::Audio,
-            Kind::Data => Class::Data,
-            Kind::Video if header.flags.key => Class::Key,
-            Kind::Video if header.flags.disposable => Class::Disposable,
-            Kind::Video => Class::Delta,
-        }
-    }
-
-    /// Whether it depends on pictures before it.
-    fn is_delta(self) -> bool {
-        matches!(self, Class::Delta | Class::Disposable)
-    }
-
-    /// How urgent it is, 5 being most.
-    fn level(self) -> u8 {
-        match self {
-            Class::Audio => 5,
-            Class::Key | Class::Burst => 4,
-            Class::Data => 3,
-            Class::Delta => 2,
-            Class::Disposable => 1,
-        }
-    }
-
-    /// Of the transport's streams: by urgency, then by age. No two have the same, because among equals a
-    /// transport sends in turn, or the one it has begun; the control stream has [`CONTROL_PRIORITY`].
-    fn priority(self, id: Id) -> i32 {
-        let youth = (id % (1 << AGE_BITS)) as i32;
-        (i32::from(self.level()) << AGE_BITS) + ((1 << AGE_BITS) - 1 - youth)
-    }
-
-    /// Urgency for an order that has the best first.
-    fn rank(self) -> u8 {
-        u8::MAX - self.level()
-    }
-
-    /// D1: how long it is worth sending.
-    fn time(self, srtt: Duration) -> Duration {
-        let ms = Duration::from_millis;
-        match self {
-            Class::Audio => ms(400),
-            Class::Disposable => ms(250),
-            Class::Delta | Class::Data => ms(800).max(8 * srtt),
-            Class::Key => ms(1500).max(12 * srtt),
-            Class::Burst => ms(4000).max(12 * srtt),
-        }
-    }
-}
-
 fn is_picture(frame: &Frame) -> bool {
     frame.kind == Kind::Video && frame.is_media()
 }
 
 /// Priority of the control stream.
 pub const CONTROL_PRIORITY: i32 = i32::MAX;
-/// Of a priority: the age. Ids go round once in three weeks of 73 frames a second, for a moment in the
-/// wrong order.
-const AGE_BITS: u32 = 27;
 /// Send queue of a viewer: 16 s at 2 Mbit/s, and the largest single message.
 pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// A peer that has nothing for so long, because it grants no streams or reads none, is not watching.

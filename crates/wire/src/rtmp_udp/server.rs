@@ -308,11 +308,7 @@ impl Session {
 
     fn handle_held(&mut self, now: Instant) -> Result<(), Error> {
         let held = std::mem::take(&mut self.held);
-        // It came over a longer time than this moment, and is bounded already.
-        let flood = std::mem::take(&mut self.flood);
-        let handled = self.handle_bytes(now, &held);
-        self.flood = flood;
-        handled
+        self.handle_bytes(now, &held)
     }
 
     fn welcome(&mut self, session: &str) {
