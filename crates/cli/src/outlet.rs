@@ -120,11 +120,6 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether only a server with one certificate will do.
-    pub(crate) fn has_pin(&self) -> bool {
-        self.pin.is_some()
-    }
-
     pub(crate) fn options(&self) -> Options {
         Options { pin: self.pin, port: self.udp_port, ..Options::default() }
     }

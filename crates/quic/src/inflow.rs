@@ -1,7 +1,6 @@
 //! Media on its way in: accepts and reads streams, and gives the receiver what they bring.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
@@ -14,9 +13,9 @@ use thalweg_wire::error::Misbehaved;
 use thalweg_wire::rtmp_udp::media::{Header, StreamReader};
 use thalweg_wire::rtmp_udp::receiver::{Arrived, Receiver};
 use thalweg_wire::rtmp_udp::sender::QUEUE_BYTES_MAX;
-use tokio::time::Sleep;
 use web_transport_quinn::{ReadError, RecvStream};
 
+use crate::alarm::Alarm;
 use crate::session::{Lost, Session};
 
 /// One session's incoming media.
@@ -28,7 +27,7 @@ pub struct Inflow {
     readings: FuturesUnordered<BoxFuture<'static, Result<Read, Lost>>>,
     /// Bytes of messages that are not whole, of all streams.
     unfinished: Arc<AtomicUsize>,
-    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    alarm: Alarm,
 }
 
 /// A stream that is read.
@@ -73,7 +72,7 @@ impl Inflow {
             accepting: None,
             readings: FuturesUnordered::new(),
             unfinished: Arc::default(),
-            timer: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -136,18 +135,9 @@ impl Inflow {
 
     /// Whether the receiver's time has come.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(at) = self.receiver.poll_timeout() else { return false };
-        let (set, sleep) =
-            self.timer.get_or_insert_with(|| (at, Box::pin(tokio::time::sleep_until(at.into()))));
-        // Later deadlines are set when the earlier has passed: most holes are filled before.
-        if at < *set {
-            *set = at;
-            sleep.as_mut().reset(at.into());
-        }
-        if sleep.as_mut().poll(cx).is_pending() {
+        if self.alarm.poll(self.receiver.poll_timeout(), cx).is_pending() {
             return false;
         }
-        self.timer = None;
         self.receiver.handle_timeout(Instant::now());
         true
     }

@@ -12,6 +12,7 @@
 //! | send media | [`Outflow`] |
 //! | receive media | [`Inflow`] |
 
+mod alarm;
 pub mod config;
 pub mod connect;
 mod control;
@@ -21,6 +22,7 @@ mod outflow;
 mod session;
 mod verify;
 
+pub use alarm::sleep_until;
 pub use config::Congestion;
 pub use control::Control;
 pub use inflow::Inflow;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,9 +10,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use thalweg_wire::rtmp_udp::Reset;
 use thalweg_wire::rtmp_udp::sender::{Action, Id, Outgoing, Sender};
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
 use web_transport_quinn::SendStream;
 
+use crate::alarm::Alarm;
 use crate::session::{Lost, Session};
 
 /// One session's outgoing media.
@@ -26,7 +25,7 @@ pub struct Outflow {
     /// Streams that the peer does not yet have all of.
     flights: FuturesUnordered<BoxFuture<'static, Id>>,
     resets: HashMap<Id, oneshot::Sender<Reset>>,
-    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    alarm: Alarm,
 }
 
 impl std::fmt::Debug for Outflow {
@@ -45,13 +44,18 @@ impl Outflow {
             spare: None,
             flights: FuturesUnordered::new(),
             resets: HashMap::new(),
-            timer: None,
+            alarm: Alarm::default(),
         }
     }
 
     /// The rules: frames go in here.
     pub fn sender(&mut self) -> &mut Sender {
         &mut self.sender
+    }
+
+    /// Tells the rules what the path is like now: before frames go in.
+    pub fn look_at_path(&mut self) {
+        self.sender.handle_path(self.session.path());
     }
 
     /// Works until there is something for the caller to say, which it answers. Cancelling loses
@@ -142,18 +146,9 @@ impl Outflow {
 
     /// Whether the sender's time has come.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(at) = self.sender.poll_timeout() else { return false };
-        let (set, sleep) =
-            self.timer.get_or_insert_with(|| (at, Box::pin(tokio::time::sleep_until(at.into()))));
-        // Later deadlines are set when the earlier has passed: most go away before.
-        if at < *set {
-            *set = at;
-            sleep.as_mut().reset(at.into());
-        }
-        if sleep.as_mut().poll(cx).is_pending() {
+        if self.alarm.poll(self.sender.poll_timeout(), cx).is_pending() {
             return false;
         }
-        self.timer = None;
         self.sender.handle_timeout(Instant::now());
         true
     }

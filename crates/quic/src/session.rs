@@ -63,8 +63,6 @@ pub struct Vitals {
     pub path: Path,
     /// Least round trip of late.
     pub min_rtt: Duration,
-    /// Bytes that may be in flight.
-    pub cwnd: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Of these, lost.
@@ -142,9 +140,8 @@ impl Session {
         let stats = connection.stats();
         let least = self.live.as_ref().map(|l| l.min_rtt()).filter(|rtt| !rtt.is_zero());
         Vitals {
-            path: self.path(),
+            path: Path { srtt: connection.rtt(), window: stats.path.cwnd },
             min_rtt: least.unwrap_or_else(|| connection.min_rtt()),
-            cwnd: stats.path.cwnd,
             packets_sent: stats.path.sent_packets,
             packets_lost: stats.path.lost_packets,
             datagrams_received: stats.udp_rx.datagrams,

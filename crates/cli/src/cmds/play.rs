@@ -122,9 +122,7 @@ async fn connect_in_mode(args: &Args, trust: &Trust) -> Result<Watched, Error> {
         let player = Player::connect_with(&args.url, trust).await?;
         return Ok(Watched::Tcp(Box::new(player), Vec::new()));
     }
-    // Over plain TCP nobody would show the certificate that was asked for.
-    let may_fall_back = !args.no_fallback && !args.rtc.has_pin();
-    let way = rtc::connect(&args.url, trust, &args.rtc.options(), may_fall_back).await?;
+    let way = rtc::connect(&args.url, trust, &args.rtc.options(), !args.no_fallback).await?;
     Ok(match way {
         Way::Udp(player) => Watched::Udp(player),
         Way::Tcp(player, frames, _) => Watched::Tcp(player, frames),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thalweg_quic::connect::{Client, Via, connect};
-use thalweg_quic::{Congestion, Control, Lost, Session as Connection, Verify};
+use thalweg_quic::{Congestion, Control, Lost, Session as Connection, Verify, sleep_until};
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::client::Purpose;
 use thalweg_wire::rtmp_udp::client::{Event, Output, Session, Wishes};
@@ -175,13 +175,6 @@ fn of_handshake(to: String, lost: Lost) -> Error {
         Lost::Tls(words) => Error::Tls { to, error: error(words) },
         Lost::TimedOut => Error::UdpSilent { to },
         lost => Error::Connect { to: format!("{to} over UDP"), error: error(lost.to_string()) },
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use thalweg_quic::Inflow;
+use thalweg_quic::{Inflow, sleep_until};
 use thalweg_wire::flv::body;
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::client::Purpose;
@@ -204,7 +204,7 @@ impl Player {
     fn report(&mut self) {
         let now = Instant::now();
         self.report_at = now + REPORT_PAUSE;
-        let round_trip = self.link.connection().vitals().path.srtt;
+        let round_trip = self.link.connection().path().srtt;
         // A repair takes a round trip or two: less patience gives up what is on its way.
         let patience = self.playout.patience().max(PATIENCE_MIN).max(2 * round_trip + REPAIR_MORE);
         let receiver = self.inflow.receiver();
@@ -340,13 +340,6 @@ impl Meter {
             dropped: stat.frames_dropped.into(),
             gated: stat.gated,
         };
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

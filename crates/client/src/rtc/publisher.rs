@@ -57,7 +57,7 @@ impl Publisher {
         let link = Link::ask(dialed, Purpose::Publish, options).await?;
         let outflow = Outflow::new(link.connection().clone(), Sender::new(false));
         let now = Instant::now();
-        let (rate, look_at) = (Rate::new(now), now + LOOK_PAUSE);
+        let (rate, look_at) = (Rate::new(now), now + RATE_SPAN);
         let (report, status) = (Report::default(), NetStatus::default());
         Ok(Publisher { link, outflow, rate, look_at, report, status })
     }
@@ -71,10 +71,8 @@ impl Publisher {
     /// oldest and least first. Nothing moves but while [`next`](Self::next) is waited for.
     pub fn send(&mut self, frame: &Frame) {
         self.rate.count(frame);
-        let path = self.link.connection().path();
-        let sender = self.outflow.sender();
-        sender.handle_path(path);
-        sender.push(frame, None, Instant::now());
+        self.outflow.look_at_path();
+        self.outflow.sender().push(frame, None, Instant::now());
     }
 
     /// Works until the server has something to say. Cancelling loses nothing.
@@ -142,16 +140,13 @@ impl Publisher {
         self.link.close().await;
     }
 
-    /// Twice a second: what the path is like.
+    /// What was sent of late, and how that fares.
     fn look(&mut self) {
         let now = Instant::now();
-        self.look_at = now + LOOK_PAUSE;
+        self.look_at = now + RATE_SPAN;
         let vitals = self.link.connection().vitals();
         let sender = self.outflow.sender();
         let (stats, queued, gated) = (sender.stats(), sender.queued_frames(), sender.is_gated());
-        if now.saturating_duration_since(self.rate.since) < RATE_SPAN {
-            return;
-        }
         let Rate { since, video_bytes, audio_bytes, pictures } =
             std::mem::replace(&mut self.rate, Rate::new(now));
         let seconds = now.saturating_duration_since(since).as_secs_f64();
@@ -200,7 +195,6 @@ impl Rate {
     }
 }
 
-const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// The bit rate is a mean over so long: key frames come once in it.
 const RATE_SPAN: Duration = Duration::from_secs(2);
 const DRAIN_MAX: Duration = Duration::from_secs(1);

@@ -3,10 +3,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{Action, Reason, Way};
-use thalweg_quic::{Control, Lost, Session as Connection};
+use thalweg_quic::{Control, Lost, Session as Connection, sleep_until};
 use thalweg_wire::error::{Error, Misbehaved};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
@@ -276,11 +276,4 @@ fn close_of(reason: Reason) -> Close {
 pub(super) fn unix_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_micros() as u64
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }

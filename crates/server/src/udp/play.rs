@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use thalweg_access::{Action, Reason};
 use thalweg_hub::{Batch, Bell, Depth, Filter, Protocol, Seq, Stream, Subscription};
-use thalweg_quic::{Outflow, Session as Connection};
+use thalweg_quic::Outflow;
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
@@ -27,7 +27,6 @@ use crate::viewing::Viewing;
 /// What the viewer gets, and where it is.
 struct Watch {
     outflow: Outflow,
-    connection: Connection,
     subscription: Subscription,
     batch: Batch,
     /// Rings for each frame.
@@ -212,7 +211,7 @@ impl Peer {
             let stat = ServerStat {
                 srtt_us: us(vitals.path.srtt),
                 min_rtt_us: us(vitals.min_rtt),
-                cwnd: count(vitals.cwnd),
+                cwnd: count(vitals.path.window),
                 packets_lost: count(vitals.packets_lost),
                 frames_dropped: count(stats.dropped.iter().sum()),
                 viewers: u16::try_from(watch.seat.viewers()).unwrap_or(u16::MAX),
@@ -232,7 +231,6 @@ impl Watch {
         let sender = Sender::new(peer.wishes.conceal);
         Watch {
             outflow: Outflow::new(peer.connection.clone(), sender),
-            connection: peer.connection.clone(),
             subscription,
             batch: Batch::default(),
             news,
@@ -251,7 +249,7 @@ impl Watch {
     /// Gives the sender what the stream has brought.
     fn feed(&mut self) -> Option<Over> {
         self.bell.wind();
-        self.outflow.sender().handle_path(self.connection.path());
+        self.outflow.look_at_path();
         loop {
             let stream = Arc::clone(self.subscription.stream());
             if stream.is_ended() {

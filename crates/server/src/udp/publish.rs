@@ -132,7 +132,7 @@ impl Peer {
             }
             _ => {}
         }
-        let srtt = self.connection.vitals().path.srtt;
+        let srtt = self.connection.path().srtt;
         let receiver = ingest.inflow.receiver();
         receiver.handle_patience((3 * srtt).clamp(REORDER_MIN, REORDER_MAX));
         let (counts, wants_key) = (receiver.counts(), receiver.wants_key());
