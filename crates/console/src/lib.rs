@@ -5,6 +5,8 @@
 
 mod api;
 pub mod demo;
+pub mod model;
+pub mod store;
 
 use axum::Router;
 use axum::routing::{get, post};
