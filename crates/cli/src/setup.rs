@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
+use thalweg_console::urls::{Places, UdpPlace};
 use thalweg_server::Config;
 use thalweg_server::config::{
     AccountConfig, ActionConfig, DomainConfig, ProfileConfig, SchemesConfig,
@@ -70,6 +71,18 @@ impl Setup {
         let mut keys = KeyFile::open(&config.data_dir, may_make_keys)?;
         let policy = policy(&config.accounts, usual, &mut keys)?;
         Ok(Setup { config, policy, keys })
+    }
+
+    /// Where the server is reached, as its URLs say it.
+    pub(crate) fn places(&self) -> Places {
+        let config = &self.config;
+        Places {
+            host: config.public_host.clone(),
+            rtmp_port: config.public_rtmp_port(),
+            http_port: config.public_http_port(),
+            https_port: config.has_certificate().then(|| config.public_https_port()),
+            udp: config.udp.enabled.then(|| UdpPlace { other_port: config.other_udp_port() }),
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! [`demo::router`] on the public ones.
 
 mod api;
+pub mod check;
 pub mod demo;
 pub mod model;
 pub mod store;
+pub mod urls;
 
 use axum::Router;
 use axum::routing::{get, post};
