@@ -1,23 +1,35 @@
-//! What people and programs ask over HTTP: everything under `/api/v1`, and the demo's pages.
+//! What people and programs ask over HTTP, and what is remembered: accounts, keys, URLs, streams.
 //!
-//! The server knows nothing of this crate; `cli` mounts [`router`] on the operator's listener and
-//! [`demo::router`] on the public ones.
+//! The server knows nothing of this crate: `cli` introduces the two. [`Register`] is the accounts and the
+//! policy they make, [`store`] where they are kept, [`Console`] what answers.
 
 mod api;
+mod auth;
 pub mod check;
+mod console;
 pub mod demo;
+mod graphs;
 pub mod model;
+pub mod policy;
+mod problems;
+mod redact;
+pub mod register;
 pub mod store;
 pub mod urls;
 
-use axum::Router;
-use axum::routing::{get, post};
-use thalweg_hub::Hub;
+pub use auth::SetupToken;
+pub use console::{Console, NoConsole, Parts};
+pub use problems::{Problem, Problems};
+pub use register::Register;
 
-/// The operator's pages, over the streams of one server.
-pub fn router(hub: Hub) -> Router {
-    Router::new()
-        .route("/api/v1/streams", get(api::streams::list))
-        .route("/api/v1/streams/{account}/{app}/{name}/kick", post(api::kick::kick))
-        .with_state(hub)
+use axum::Router;
+
+/// What the operator's listener answers.
+pub fn router(console: &Console) -> Router {
+    api::router(console.clone())
+}
+
+/// The API, for programs, as JSON: `docs/ref/openapi.json`.
+pub fn openapi() -> String {
+    api::document().to_pretty_json().unwrap_or_default() + "\n"
 }

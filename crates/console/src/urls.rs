@@ -268,8 +268,8 @@ impl Signer<'_> {
     /// Whether the server lets it in, once it is good.
     fn check(&self, at: &Address, action: Action, way: Way, wish: &Wish) -> Result<(), NoUrl> {
         let Address { host, app, stream, query, .. } = at;
-        let (query, peer) = (Query::new(query), None);
-        let request = Request { action, way, host, app, stream, query, peer };
+        let (query, peer, referer) = (Query::new(query), None, None);
+        let request = Request { action, way, host, app, stream, query, peer, referer };
         match decide(self.policy, &request, wish.not_before_unix_s) {
             Ok(_) => Ok(()),
             Err(reason) => {
