@@ -1,7 +1,6 @@
 //! Configuration and keys, as every command that needs them reads them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
@@ -123,11 +122,10 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
         }
     }
     Ok(Account {
-        bizid: Arc::from(config.bizid.as_str()),
-        domains,
         revoked: revoked(config),
         profile: config.profile.into(),
         udp_viewers_max: config.udp_viewers_max,
+        ..Account::new(&config.bizid, domains)
     })
 }
 

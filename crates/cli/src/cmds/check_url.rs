@@ -51,6 +51,7 @@ pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
         stream: &address.stream,
         query: Query::new(&address.query),
         peer: args.from,
+        referer: None,
     };
     let findings = explain(&setup.policy, &request, show::now_unix_s());
     let (name, Address { app, stream, .. }) = (action.name(), &address);

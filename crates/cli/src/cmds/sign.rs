@@ -455,8 +455,8 @@ impl Signed {
     /// Whether the server lets it in, once it is good.
     fn check(&self, setup: &Setup, action: Action, way: Way, times: Times) -> Result<()> {
         let Address { host, app, stream, query, .. } = &self.address;
-        let (query, peer) = (Query::new(query), None);
-        let request = Request { action, way, host, app, stream, query, peer };
+        let (query, peer, referer) = (Query::new(query), None, None);
+        let request = Request { action, way, host, app, stream, query, peer, referer };
         match decide(&setup.policy, &request, times.not_before) {
             Ok(_) => Ok(()),
             Err(reason) => {

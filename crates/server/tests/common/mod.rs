@@ -198,9 +198,7 @@ pub fn policy_with(play_auth: bool, revoked: Revoked) -> Policy {
     };
     let domains =
         vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
-    let (profile, udp_viewers_max) = (Profile::Strict, UDP_VIEWERS_USUAL);
-    let account = Account { bizid: Arc::from("1"), domains, revoked, profile, udp_viewers_max };
-    Policy::new(vec![account]).unwrap()
+    Policy::new(vec![Account { revoked, ..Account::new("1", domains) }]).unwrap()
 }
 
 /// The same in the vendor's profile.
