@@ -4,8 +4,13 @@
 //! [`demo::router`] on the public ones.
 
 mod api;
+pub mod clock;
 pub mod demo;
+pub mod health;
+pub mod hooks;
 pub mod model;
+pub mod remote;
+pub mod statistics;
 pub mod store;
 
 use axum::Router;
