@@ -254,7 +254,7 @@ mod tests {
     fn an_address_in_disguise_is_recognised() {
         for url in ["http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/"] {
             let target = Target::parse(url).unwrap();
-            assert_eq!(target.host(), &Host::Ipv4(Ipv4Addr::LOCALHOST), "{url}");
+            assert_eq!(target.host(), &Host::<String>::Ipv4(Ipv4Addr::LOCALHOST), "{url}");
         }
     }
 
