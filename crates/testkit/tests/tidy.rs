@@ -102,6 +102,8 @@ fn libraries_stay_behind_their_doors() {
         ("rcgen", &["server"]),
         ("x509-parser", &["server"]),
         ("qrcode", &["cli"]),
+        ("sqlx", &["console"]),
+        ("aws-lc-rs", &["console"]),
     ] {
         for (room, manifest) in manifests() {
             let has = dependencies(&manifest).contains(library);

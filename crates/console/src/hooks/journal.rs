@@ -146,6 +146,7 @@ async fn take_in(
 impl Writer {
     async fn run(mut self, mut entries: mpsc::Receiver<Arc<Event>>, lost: &AtomicU64) {
         self.end_what_a_crash_left().await;
+        let mut wants_look = false;
         loop {
             let look_at = self.look.as_ref().map_or(self.alive_at, |l| l.at.min(self.alive_at));
             tokio::select! {
@@ -159,6 +160,11 @@ impl Writer {
             if lost > 0 {
                 tracing::error!(lost, "events were lost: what they began or ended is looked for");
                 self.health.lost(PART, lost);
+                wants_look = true;
+            }
+            // What is in the queue still counts as what has happened.
+            if wants_look && entries.is_empty() {
+                wants_look = false;
                 self.look = Some(self.first_look());
             }
         }
@@ -251,8 +257,8 @@ impl Writer {
     /// Waits while the store does not work. Answers whether to try the same again.
     async fn may_try_again(&self, error: StoreError) -> bool {
         match error {
-            StoreError::Unavailable(why) => {
-                self.health.failed(PART, self.clock.now(), &why);
+            StoreError::Unavailable(_) => {
+                self.health.failed(PART, self.clock.now(), &error.to_string());
                 sleep(STORE_PAUSE).await;
                 true
             }
