@@ -27,6 +27,7 @@ pub struct Statistics {
     health: Health,
     waiting: Mutex<Waiting>,
     news: Notify,
+    before: Before,
 }
 
 /// What is counted and not stored yet.
@@ -45,7 +46,7 @@ struct Before {
 }
 
 impl Statistics {
-    /// Statistics of that hub.
+    /// Statistics of that hub. What was counted before is not ours to count: a stream may be older.
     pub fn new(
         hub: &Hub,
         store: Arc<dyn Store>,
@@ -53,12 +54,13 @@ impl Statistics {
         health: Health,
     ) -> Statistics {
         let (waiting, news) = (Mutex::default(), Notify::new());
-        Statistics { hub: hub.clone(), store, clock, health, waiting, news }
+        let before = Before::of(&hub.snapshot(std::time::Instant::now()), clock.now());
+        Statistics { hub: hub.clone(), store, clock, health, waiting, news, before }
     }
 
     /// Counts until `stop`, then writes what is left, for some seconds at most.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let mut before = self.first_look();
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
+        let mut before = std::mem::take(&mut self.before);
         let stopping = AtomicBool::new(false);
         let writing = self.write_all(&stopping);
         tokio::pin!(writing);
@@ -84,13 +86,6 @@ impl Statistics {
         }
     }
 
-    /// What was counted before the first look is not ours to count: a stream may be older than that.
-    fn first_look(&self) -> Before {
-        let snapshot = self.hub.snapshot(std::time::Instant::now());
-        let counters = snapshot.streams.iter().map(|s| (s.key.clone(), counters(s))).collect();
-        Before { at: self.clock.now(), counters }
-    }
-
     /// Adds what is new since the last look to the minute in which that look was.
     fn look(&self, before: &mut Before) {
         let now = self.clock.now();
@@ -100,8 +95,7 @@ impl Statistics {
         if lost > 0 {
             self.health.lost(PART, lost);
         }
-        let counters = snapshot.streams.iter().map(|s| (s.key.clone(), counters(s))).collect();
-        *before = Before { at: now, counters };
+        *before = Before::of(&snapshot, now);
         self.news.notify_one();
     }
 
@@ -185,6 +179,13 @@ impl Statistics {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Before {
+    fn of(snapshot: &Snapshot, at: u64) -> Before {
+        let counters = snapshot.streams.iter().map(|s| (s.key.clone(), counters(s))).collect();
+        Before { at, counters }
     }
 }
 
