@@ -6,14 +6,19 @@
 mod api;
 mod auth;
 pub mod check;
+pub mod clock;
 mod console;
 pub mod demo;
 mod graphs;
+pub mod health;
+pub mod hooks;
 pub mod model;
 pub mod policy;
 mod problems;
 mod redact;
 pub mod register;
+pub mod remote;
+pub mod statistics;
 pub mod store;
 pub mod urls;
 
