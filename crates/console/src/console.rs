@@ -2,15 +2,21 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use futures_util::FutureExt;
 use thalweg_hub::Hub;
 
 use crate::auth::{NoHash, Passwords, SetupToken, Who};
+use crate::clock::{Clock, SystemClock};
 use crate::graphs::Graphs;
+use crate::health::Health;
+use crate::hooks::journal::Journal;
+use crate::hooks::outbox::{Outbox, Postman};
+use crate::hooks::post::Post;
 use crate::model::Audit;
-use crate::problems::Problems;
 use crate::register::{Books, Register};
+use crate::statistics::Statistics;
 use crate::store::{Store, StoreError};
 use crate::urls::Places;
 
@@ -28,11 +34,21 @@ pub(crate) struct Inner {
     pub(crate) register: Arc<Register>,
     pub(crate) places: Places,
     pub(crate) passwords: Passwords,
-    pub(crate) problems: Problems,
+    pub(crate) health: Health,
+    pub(crate) postman: Postman,
     pub(crate) graphs: Graphs,
     pub(crate) started: Instant,
     /// Makes the first administrator; gone when there is one.
     setup: Mutex<Option<SetupToken>>,
+}
+
+/// What goes on beside requests.
+#[derive(Debug)]
+pub struct Tasks {
+    console: Console,
+    journal: Journal,
+    outbox: Outbox,
+    statistics: Statistics,
 }
 
 /// Whom a console introduces to whom.
@@ -46,8 +62,8 @@ pub struct Parts {
     pub register: Arc<Register>,
     /// Where the server is reached.
     pub places: Places,
-    /// What an operator has to look after.
-    pub problems: Problems,
+    /// Who delivers callbacks.
+    pub post: Arc<dyn Post>,
 }
 
 /// Why there is no console.
@@ -68,30 +84,41 @@ impl From<NoHash> for NoConsole {
 }
 
 impl Console {
-    /// A console of these parts. Where nobody can log in yet it has a token for the first
-    /// administrator.
+    /// A console of these parts, and what goes on beside it. Where nobody can log in yet it has a token
+    /// for the first administrator.
     ///
     /// # Errors
     /// [`NoConsole`].
-    pub async fn new(parts: Parts) -> Result<Console, NoConsole> {
-        let Parts { hub, store, register, places, problems } = parts;
+    pub async fn new(parts: Parts) -> Result<(Console, Tasks), NoConsole> {
+        let Parts { hub, store, register, places, post } = parts;
         let is_new = store.users().await?.is_empty();
         let setup = match is_new {
             true => Some(SetupToken::new().ok_or(NoConsole::NoRandom)?),
             false => None,
         };
+        let (health, clock) = (Health::default(), || Arc::new(SystemClock) as Arc<dyn Clock>);
+        let outbox = Outbox::new(Arc::clone(&store), post, clock(), health.clone());
+        let postman = outbox.postman();
+        let kept = Arc::clone(&store);
+        let journal = Journal::new(&hub, kept, clock(), health.clone(), postman.clone());
+        let journal = journal.map_err(|_| NoConsole::NoRandom)?;
+        let statistics = Statistics::new(&hub, Arc::clone(&store), clock(), health.clone());
         let inner = Inner {
             hub,
             store,
             register,
             places,
             passwords: Passwords::new().await?,
-            problems,
+            health,
+            postman,
             graphs: Graphs::default(),
             started: Instant::now(),
             setup: Mutex::new(setup),
         };
-        Ok(Console { inner: Arc::new(inner) })
+        let console = Console { inner: Arc::new(inner) };
+        console.forbid_again().await?;
+        let tasks = Tasks { console: console.clone(), journal, outbox, statistics };
+        Ok((console, tasks))
     }
 
     /// The token for the first administrator, while there is none: to be printed.
@@ -99,22 +126,12 @@ impl Console {
         self.setup().clone()
     }
 
-    /// Whatever goes on beside requests, without end: graphs are drawn, and streams that were forbidden
-    /// before a restart are so again.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn run(&self) -> Result<(), StoreError> {
-        self.forbid_again().await?;
-        self.inner.graphs.run(&self.inner.hub).await;
-        Ok(())
-    }
-
+    /// Streams that were forbidden before a restart are so again.
     async fn forbid_again(&self) -> Result<(), StoreError> {
         let now = now_unix_s();
         for forbid in self.inner.store.forbids(None, now).await? {
             let key = forbid.stream.key();
-            let left = std::time::Duration::from_secs(forbid.until.saturating_sub(now));
+            let left = Duration::from_secs(forbid.until.saturating_sub(now));
             if let Err(why) = self.inner.hub.kick(&key, left, Instant::now()) {
                 tracing::error!(stream = %key, %why, "a forbidden stream is not");
             }
@@ -168,6 +185,20 @@ impl Console {
         tracing::info!(who, what, account, detail = audit.detail, "console");
         if let Err(why) = self.store().add_audit(&audit).await {
             tracing::error!(%why, "the audit could not be written");
+        }
+    }
+}
+
+impl Tasks {
+    /// Goes on until `stop`, and then until what has happened is written down, for some seconds at most.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Tasks { console, journal, outbox, statistics } = self;
+        let stop = stop.shared();
+        let written = async { tokio::join!(journal.run(stop.clone()), statistics.run(stop)) };
+        tokio::select! {
+            _ = written => {}
+            () = outbox.run() => {}
+            () = console.inner.graphs.run(&console.inner.hub) => {}
         }
     }
 }

@@ -12,9 +12,9 @@ pub mod demo;
 mod graphs;
 pub mod health;
 pub mod hooks;
+pub mod import;
 pub mod model;
 pub mod policy;
-mod problems;
 mod redact;
 pub mod register;
 pub mod remote;
@@ -23,8 +23,7 @@ pub mod store;
 pub mod urls;
 
 pub use auth::SetupToken;
-pub use console::{Console, NoConsole, Parts};
-pub use problems::{Problem, Problems};
+pub use console::{Console, NoConsole, Parts, Tasks};
 pub use register::Register;
 
 use axum::Router;
@@ -32,6 +31,11 @@ use axum::Router;
 /// What the operator's listener answers.
 pub fn router(console: &Console) -> Router {
     api::router(console.clone())
+}
+
+/// What the public listeners answer beside media.
+pub fn public_router(_console: &Console) -> Router {
+    Router::new()
 }
 
 /// The API, for programs, as JSON: `docs/ref/openapi.json`.

@@ -4,12 +4,13 @@
 //! for it; a change is written down before it holds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use thalweg_access::{PolicyHandle, PolicyReader, Preset};
 
 use crate::model::Account;
 use crate::policy::{BadField, GateSetting, policy};
+use crate::remote::Remote;
 use crate::store::{Store, StoreError};
 
 /// The accounts and the gate of a server.
@@ -17,6 +18,8 @@ use crate::store::{Store, StoreError};
 pub struct Register {
     store: Arc<dyn Store>,
     policy: PolicyHandle,
+    /// Who asks accounts' own back ends has to know them.
+    remote: OnceLock<Remote>,
     now: RwLock<Arc<Books>>,
     /// Changes are made one after the other.
     turn: tokio::sync::Mutex<()>,
@@ -56,29 +59,32 @@ impl Register {
     ///
     /// # Errors
     /// [`NoChange`] when the store cannot be used, or what is in it makes no policy.
-    pub async fn open(
+    pub async fn open<E: From<NoChange>>(
         store: Arc<dyn Store>,
-        first: impl FnOnce() -> Result<Vec<Account>, BadField> + Send,
-    ) -> Result<Register, NoChange> {
-        let gate = match store.setting(GATE).await? {
-            Some(json) => {
-                serde_json::from_str(&json).map_err(|why| NoChange::Gate(why.to_string()))?
-            }
-            None => GateSetting::of_preset(Preset::Seed),
-        };
-        let mut accounts = store.accounts().await?;
+        first: impl FnOnce() -> Result<Vec<Account>, E>,
+    ) -> Result<Register, E> {
+        let gate = gate(&*store).await?;
+        let mut accounts = store.accounts().await.map_err(NoChange::from)?;
         if accounts.is_empty() {
             accounts = first()?;
             // Before the first is written: what makes no policy must not be found there tomorrow.
-            policy(&accounts, &gate)?;
+            policy(&accounts, &gate).map_err(NoChange::from)?;
             for account in &mut accounts {
-                account.version = store.put_account(account).await?;
+                account.version = store.put_account(account).await.map_err(NoChange::from)?;
             }
         }
         let books = Books::new(accounts.into_iter().map(Arc::new).collect(), gate);
-        let policy = PolicyHandle::new(books.policy()?);
+        let policy = PolicyHandle::new(books.policy().map_err(NoChange::from)?);
         let turn = tokio::sync::Mutex::default();
-        Ok(Register { store, policy, now: RwLock::new(Arc::new(books)), turn })
+        let (remote, now) = (OnceLock::new(), RwLock::new(Arc::new(books)));
+        Ok(Register { store, policy, remote, now, turn })
+    }
+
+    /// Tells who asks accounts' own back ends whom to ask, now and after each change. Once: the first
+    /// stays.
+    pub fn tell(&self, remote: Remote) {
+        remote.set_accounts(self.books().accounts.iter().map(AsRef::as_ref));
+        let _ = self.remote.set(remote);
     }
 
     /// What decisions are made of.
@@ -177,6 +183,10 @@ impl Register {
     }
 
     fn hold(&self, books: Books) -> Result<(), NoChange> {
+        // Before the policy: what has to be asked must find somebody to ask.
+        if let Some(remote) = self.remote.get() {
+            remote.set_accounts(books.accounts.iter().map(AsRef::as_ref));
+        }
         self.policy.replace(books.policy()?);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(books);
         Ok(())
@@ -231,6 +241,14 @@ impl Books {
 
     fn policy(&self) -> Result<thalweg_access::Policy, BadField> {
         policy(self.accounts.iter().map(AsRef::as_ref), &self.gate)
+    }
+}
+
+/// The gate of a store; the first table where none was set.
+async fn gate(store: &dyn Store) -> Result<GateSetting, NoChange> {
+    match store.setting(GATE).await? {
+        Some(json) => serde_json::from_str(&json).map_err(|why| NoChange::Gate(why.to_string())),
+        None => Ok(GateSetting::of_preset(Preset::Seed)),
     }
 }
 

@@ -101,8 +101,8 @@ impl Remote {
     }
 
     /// From here on these accounts say who is asked. What was answered before is forgotten.
-    pub fn set_accounts(&self, accounts: &[Account]) {
-        let rules = accounts.iter().filter(|a| a.remote.url.is_some());
+    pub fn set_accounts<'a>(&self, accounts: impl IntoIterator<Item = &'a Account>) {
+        let rules = accounts.into_iter().filter(|a| a.remote.url.is_some());
         let rules = rules.map(|a| (a.bizid.clone(), Rule::of(a))).collect();
         let mut state = self.inner.state();
         state.rules = rules;

@@ -35,8 +35,8 @@ enum ActionArg {
     Play,
 }
 
-pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
-    let setup = Setup::load_existing(setup)?;
+pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
+    let setup = Setup::load_existing(setup).await?;
     let (address, usual) = check::parse(args.url.trim())?;
     let action = match args.action {
         Some(ActionArg::Push) => Action::Push,

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use thalweg_access::PolicyHandle;
 use thalweg_client::Trust;
 use thalweg_client::rtc::Options;
 use thalweg_console::demo::{Demo, Link};
@@ -19,7 +18,7 @@ use thalweg_wire::rtmp::address::host_of;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::cmds::serve::{load, run_server};
+use crate::cmds::serve::House;
 use crate::cmds::sign::{Sheet, command};
 use crate::outlet::{Mode, Route};
 use crate::setup::{self, Setup};
@@ -29,7 +28,7 @@ use crate::signals::told_to_stop;
 /// Start a server with a running clock, and print URLs to watch and to push to.
 ///
 /// Needs nothing else: no configuration, no ffmpeg. What it prints can be opened in VLC, ffplay or
-/// OBS. Its keys are those of `thalweg serve` in this folder: thalweg-data/keys.toml, made if
+/// OBS. Its accounts are those of `thalweg serve` in this folder: thalweg-data, made if
 /// missing; where no account is configured, its own has the vendor's profile. With --lan the URLs are for every machine of the room, and those with TLS have a
 /// certificate of this machine's own authority. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
@@ -59,7 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
-    let mut setup = Setup::load_for_demo(setup)?;
+    let mut setup = Setup::load_for_demo(setup).await?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);
@@ -84,18 +83,13 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
         // Browsers take QUIC from a public authority, or by hash.
         config.udp.certificate = UdpCertificate::SelfSigned;
     }
-    let policy = PolicyHandle::new(setup.policy.clone());
-    let server = load(setup.config.clone(), &policy).map_err(advise)?;
-    // Port 0 asks the system for any: from here on it is known which.
-    setup.config.rtmp.listen = Some(server.rtmp_address()?);
-    setup.config.http.listen = Some(server.http_address()?);
-    setup.config.https.listen = server.https_address()?.or(setup.config.https.listen);
-    setup.config.operator.listen = server.operator_address()?;
+    let house = House::new(setup).await.map_err(advise)?;
+    let (setup, server) = (&house.setup, &house.server);
 
     let now = show::now_unix_s();
-    let clock = Sheet::new(&setup, &Wish::new("clock", now, CLOCK_VALID))?;
-    let yours = Sheet::new(&setup, &Wish::new("demo", now, YOURS_VALID))?;
-    print_welcome(&setup, &clock, &yours);
+    let clock = Sheet::new(setup, &Wish::new("clock", now, CLOCK_VALID))?;
+    let yours = Sheet::new(setup, &Wish::new("demo", now, YOURS_VALID))?;
+    print_welcome(&house, &clock, &yours);
     if args.lan {
         print_for_the_room(&setup.config, authority.as_ref());
     }
@@ -104,18 +98,22 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let own_url = clock.push.to(front_door.ip().to_string(), front_door.port());
     let (stop, stopped) = watch::channel(false);
     let clock = tokio::spawn(run_clock(own_url, stopped));
-    run_server(server, Some(&page), async {
+    let stop_all = async {
         told_to_stop().await;
         // Before the server, which would send it away.
         stop.send_replace(true);
         let _ = tokio::time::timeout(CLOCK_END, clock).await;
-    })
-    .await;
+    };
+    house.run(Some(&page), stop_all).await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says how to choose another port where there is no configuration.
-fn advise(error: LoadError) -> anyhow::Error {
+fn advise(error: anyhow::Error) -> anyhow::Error {
+    let error = match error.downcast::<LoadError>() {
+        Ok(error) => error,
+        Err(other) => return other,
+    };
     match error {
         LoadError::PortInUse { what, port, key } => anyhow::anyhow!(
             "port {port} for {what} is in use by another program: stop it, or choose another port \
@@ -139,8 +137,8 @@ fn option_for(key: &str) -> String {
     format!("--{}-port", key.split('.').next().unwrap_or_default())
 }
 
-fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
-    let operator = setup.config.operator.listen;
+fn print_welcome(house: &House, clock: &Sheet, yours: &Sheet) {
+    let operator = house.setup.config.operator.listen;
     show::line("Thalweg demo\n");
     show::line("Watch the clock (VLC: Media > Open Network Stream; or ffplay URL):");
     print_play(&clock.play);
@@ -171,9 +169,11 @@ fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
         );
         show::line(format_args!("  {}\n", command(rtc)));
     }
-    show::line("What is going on:");
-    show::line(format_args!("  http://{operator}/api/v1/streams"));
-    show::line(format_args!("  http://{operator}/metrics\n"));
+    if let Some(url) = house.setup_url().or_else(|| house.console_url()) {
+        show::line("Accounts, keys, URLs and streams, in a browser on this machine:");
+        show::line(format_args!("  {url}\n"));
+    }
+    show::line(format_args!("What is counted: http://{operator}/metrics\n"));
     show::line("Ctrl-C ends the demo.\n");
 }
 

@@ -74,15 +74,15 @@ enum SchemeArg {
     Hmac,
 }
 
-pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
+pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     let app = check_name(&args.app, &args.stream)?;
     if args.expires < Duration::from_secs(1) {
         bail!("--expires: the URLs would be over before anyone could use them; the least is 1s");
     }
     let signing = args.signing()?;
-    let setup = Setup::load(setup)?;
-    if setup.keys.has_made() {
-        let path = setup.keys.path().display();
+    let setup = Setup::load(setup).await?;
+    if let Some(path) = &setup.made_in {
+        let path = path.display();
         show::note(format_args!(
             "made new keys in {path}: a server with other keys will refuse these URLs"
         ));

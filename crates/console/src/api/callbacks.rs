@@ -11,7 +11,8 @@ use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
 use crate::api::lists::Paging;
 use crate::auth::Who;
-use crate::console::{Console, now_unix_s};
+use crate::console::Console;
+use crate::hooks::outbox::RetryError;
 use crate::model::{Delivery, DeliveryState};
 use crate::redact;
 
@@ -93,13 +94,12 @@ pub(crate) async fn retry(
     Operator(who): Operator,
     Path(id): Path<u64>,
 ) -> Answer<Callback> {
-    let mut delivery = find(&console, &who, id).await?;
-    if delivery.state != DeliveryState::Failed {
-        return Err(ApiError::conflict("it was delivered, or is tried already"));
-    }
-    delivery.state = DeliveryState::Pending;
-    (delivery.tries, delivery.due_ms) = (0, now_unix_s() * 1000);
-    console.store().put_outcome(&delivery).await?;
+    let delivery = console.inner.postman.retry(id, who.account.as_deref()).await;
+    let delivery = delivery.map_err(|why| match why {
+        RetryError::Unknown => ApiError::not_found(format!("callback {id}")),
+        RetryError::NotFailed => ApiError::conflict(why),
+        RetryError::Store(why) => why.into(),
+    })?;
     console.note(&who, Some(&delivery.account), "callback.retry", id.to_string()).await;
     Ok(Json(delivery.into()))
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Reader;
 use crate::console::{Console, now_unix_s};
-use crate::problems::Problem;
+use crate::health::Ailment;
 
 /// How it goes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +31,17 @@ pub(crate) struct Overview {
     forbidden: usize,
     uptime_s: u64,
     version: &'static str,
+    /// What an operator has to look after.
     problems: Vec<Problem>,
+}
+
+/// What does not work.
+#[derive(Debug, Serialize, ToSchema)]
+struct Problem {
+    /// Which part: `callbacks`, `statistics`, ...
+    code: &'static str,
+    #[serde(flatten)]
+    what: Ailment,
 }
 
 /// How it goes: of everything, or of one's account.
@@ -74,6 +84,11 @@ pub(crate) async fn overview(
         forbidden: forbidden.map_or(0, |f| f.len()),
         uptime_s: console.inner.started.elapsed().as_secs(),
         version: env!("CARGO_PKG_VERSION"),
-        problems: console.inner.problems.list(),
+        problems: problems(&console),
     }))
+}
+
+fn problems(console: &Console) -> Vec<Problem> {
+    let ailments = console.inner.health.ailments();
+    ailments.into_iter().map(|(code, what)| Problem { code, what }).collect()
 }
