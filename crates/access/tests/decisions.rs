@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use thalweg_access::{
     Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, PolicyError, Profile,
-    Purpose, Query, Reason, Request, Revoked, Scheme, Schemes, SignedQuery, Subject, Token,
-    UDP_VIEWERS_MAX, UDP_VIEWERS_USUAL, Verdict, Way, decide, explain,
+    Purpose, Query, Reason, Request, Scheme, Schemes, SignedQuery, Subject, Token, UDP_VIEWERS_MAX,
+    Verdict, Way, decide, explain,
 };
 use thalweg_testkit::corpus;
 
