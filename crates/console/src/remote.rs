@@ -113,12 +113,12 @@ impl Remote {
 
     /// Asks, if the account wants that; the answer is a reason when it is no. Dropping this is fine:
     /// a question that nobody waits for any more is not asked to its end.
-    pub fn ask(&self, question: Question) -> BoxFuture<'static, Result<(), Reason>> {
-        let Some(rule) = self.inner.rule(&question) else {
+    pub fn ask(&self, question: &Question) -> BoxFuture<'static, Result<(), Reason>> {
+        let Some(rule) = self.inner.rule(question) else {
             return std::future::ready(Ok(())).boxed();
         };
         let (push, lenient) = (question.action == Action::Push, rule.play_if_unreachable);
-        let answer = self.inner.answer(&question, rule);
+        let answer = self.inner.answer(question, rule);
         async move {
             match answer.await {
                 Answer::Yes => Ok(()),

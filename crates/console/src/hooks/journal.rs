@@ -357,7 +357,7 @@ impl Writer {
                 stream: stream_id(&stream.key),
                 peer: publisher.peer.ip().to_canonical().to_string(),
                 host: String::new(),
-                agent: publisher.agent.to_string(),
+                agent: publisher.agent.clone(),
                 protocol: String::new(),
                 params: Secret::default(),
                 began_ms: now_ms.saturating_sub(publisher.uptime.as_millis() as u64),

@@ -22,17 +22,17 @@ use tokio::time::Instant;
 
 /// 2024-01-15 06:41:04 UTC, and as much more as tokio's time has gone on.
 #[derive(Debug)]
-pub struct TestClock(Instant);
+pub(crate) struct TestClock(Instant);
 
-pub const START_MS: u64 = 1_705_300_864_000;
+pub(crate) const START_MS: u64 = 1_705_300_864_000;
 
 impl TestClock {
-    pub fn new() -> Arc<TestClock> {
+    pub(crate) fn new() -> Arc<TestClock> {
         Arc::new(TestClock(Instant::now()))
     }
 
     /// Seconds since the story began.
-    pub fn elapsed_s(&self) -> u64 {
+    pub(crate) fn elapsed_s(&self) -> u64 {
         self.0.elapsed().as_secs()
     }
 }
@@ -43,19 +43,19 @@ impl Clock for TestClock {
     }
 }
 
-pub fn hub() -> Hub {
+pub(crate) fn hub() -> Hub {
     Hub::new(Limits::default(), InProcess::default())
 }
 
-pub fn at(clock: &TestClock) -> SystemTime {
+pub(crate) fn at(clock: &TestClock) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(clock.now_ms())
 }
 
-pub fn key(account: &str, name: &str) -> StreamKey {
+pub(crate) fn key(account: &str, name: &str) -> StreamKey {
     StreamKey::new(account, "live", name)
 }
 
-pub fn begin(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
+pub(crate) fn begin(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
     let began = PublishBegan {
         key: key.clone(),
         epoch,
@@ -68,7 +68,7 @@ pub fn begin(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
     hub.events().push(at(clock), What::PublishBegan(began));
 }
 
-pub fn end(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
+pub(crate) fn end(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
     let ended = PublishEnded {
         key: key.clone(),
         epoch,
@@ -82,7 +82,7 @@ pub fn end(hub: &Hub, clock: &TestClock, key: &StreamKey, epoch: u64) {
 }
 
 /// An account whose back end has a host of its own.
-pub fn account(bizid: &str) -> Account {
+pub(crate) fn account(bizid: &str) -> Account {
     Account {
         bizid: bizid.to_owned(),
         name: "a school".to_owned(),
@@ -119,7 +119,7 @@ pub fn account(bizid: &str) -> Account {
 
 /// How a receiver takes a request.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     Status(u16),
     After(Duration, u16),
     Never,
@@ -127,17 +127,17 @@ pub enum Reply {
 
 /// What a receiver was sent.
 #[derive(Debug, Clone)]
-pub struct Received {
-    pub at_s: u64,
-    pub host: String,
-    pub body: Value,
-    pub text: String,
-    pub signature: Option<String>,
+pub(crate) struct Received {
+    pub(crate) at_s: u64,
+    pub(crate) host: String,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+    pub(crate) signature: Option<String>,
 }
 
 /// Every back end there is. One without a script answers 200.
 #[derive(Debug)]
-pub struct Receivers {
+pub(crate) struct Receivers {
     clock: Arc<TestClock>,
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
     got: Mutex<Vec<Received>>,
@@ -146,7 +146,7 @@ pub struct Receivers {
 }
 
 impl Receivers {
-    pub fn new(clock: &Arc<TestClock>) -> Arc<Receivers> {
+    pub(crate) fn new(clock: &Arc<TestClock>) -> Arc<Receivers> {
         Arc::new(Receivers {
             clock: Arc::clone(clock),
             scripts: Mutex::default(),
@@ -156,17 +156,17 @@ impl Receivers {
         })
     }
 
-    pub fn script(&self, host: &str, replies: impl IntoIterator<Item = Reply>) {
+    pub(crate) fn script(&self, host: &str, replies: impl IntoIterator<Item = Reply>) {
         let replies = replies.into_iter().collect();
         self.scripts.lock().unwrap().insert(host.to_owned(), replies);
     }
 
-    pub fn got(&self) -> Vec<Received> {
+    pub(crate) fn got(&self) -> Vec<Received> {
         self.got.lock().unwrap().clone()
     }
 
     /// What one back end was told: when, `event_type` and stream.
-    pub fn told(&self, host: &str) -> Vec<(u64, u64, String)> {
+    pub(crate) fn told(&self, host: &str) -> Vec<(u64, u64, String)> {
         let of = |r: Received| {
             let stream = r.body["stream_id"].as_str().unwrap().to_owned();
             (r.at_s, r.body["event_type"].as_u64().unwrap(), stream)
@@ -175,7 +175,7 @@ impl Receivers {
     }
 
     /// The most requests that were on their way at one time.
-    pub fn most(&self) -> u64 {
+    pub(crate) fn most(&self) -> u64 {
         self.most.load(SeqCst)
     }
 }
@@ -209,44 +209,44 @@ impl Post for Receivers {
 
 /// A store that forgets everything when the story ends, and does not work when it is told not to.
 #[derive(Debug, Default)]
-pub struct Memory {
-    pub is_down: AtomicBool,
-    pub is_stuck: AtomicBool,
-    pub all: Mutex<All>,
+pub(crate) struct Memory {
+    pub(crate) is_down: AtomicBool,
+    pub(crate) is_stuck: AtomicBool,
+    pub(crate) all: Mutex<All>,
 }
 
 #[derive(Debug, Default)]
-pub struct All {
-    pub accounts: BTreeMap<String, Account>,
-    pub publications: Vec<Publication>,
-    pub deliveries: Vec<Delivery>,
-    pub minutes: Vec<Minute>,
-    pub gaps: Vec<(u64, u64)>,
-    pub pruned: Vec<Prune>,
-    pub settings: BTreeMap<String, String>,
+pub(crate) struct All {
+    pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) publications: Vec<Publication>,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) minutes: Vec<Minute>,
+    pub(crate) gaps: Vec<(u64, u64)>,
+    pub(crate) pruned: Vec<Prune>,
+    pub(crate) settings: BTreeMap<String, String>,
 }
 
 impl Memory {
-    pub fn with(accounts: &[&str]) -> Arc<Memory> {
+    pub(crate) fn with(accounts: &[&str]) -> Arc<Memory> {
         let memory = Memory::default();
         let all = accounts.iter().map(|a| (a.to_string(), account(a)));
         memory.all.lock().unwrap().accounts = all.collect();
         Arc::new(memory)
     }
 
-    pub fn down(&self, is_down: bool) {
+    pub(crate) fn down(&self, is_down: bool) {
         self.is_down.store(is_down, SeqCst);
     }
 
-    pub fn stuck(&self, is_stuck: bool) {
+    pub(crate) fn stuck(&self, is_stuck: bool) {
         self.is_stuck.store(is_stuck, SeqCst);
     }
 
-    pub fn change(&self, bizid: &str, how: impl FnOnce(&mut Account)) {
+    pub(crate) fn change(&self, bizid: &str, how: impl FnOnce(&mut Account)) {
         how(self.all.lock().unwrap().accounts.get_mut(bizid).unwrap());
     }
 
-    pub fn find(&self, event: u32, name: &str) -> Delivery {
+    pub(crate) fn find(&self, event: u32, name: &str) -> Delivery {
         let all = self.all.lock().unwrap();
         let is_it = |d: &&Delivery| d.event == event && d.stream == format!("live/{name}");
         all.deliveries.iter().find(is_it).unwrap().clone()
