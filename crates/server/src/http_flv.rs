@@ -51,9 +51,10 @@ pub(crate) async fn serve(
             return answer(&*socket, &refusal).await;
         }
     };
-    let Granted::Watch { permit, subscription, watching, terms } = granted else {
+    let Granted::Watch(watch) = granted else {
         return answer(&*socket, &Answer::media_head()).await;
     };
+    let Watch { permit, subscription, watching, terms } = *watch;
     let viewing = Viewing::new(&ctx, permit, watching);
     let egress = Arc::clone(&ctx.egress);
     let seat = Seat {
@@ -79,12 +80,15 @@ pub(crate) async fn serve(
 pub(crate) enum Granted {
     /// The stream is live, which is all that was asked.
     Look,
-    Watch {
-        permit: Permit,
-        subscription: Subscription,
-        watching: Watching,
-        terms: Terms,
-    },
+    Watch(Box<Watch>),
+}
+
+/// How somebody watches.
+pub(crate) struct Watch {
+    pub(crate) permit: Permit,
+    pub(crate) subscription: Subscription,
+    pub(crate) watching: Watching,
+    pub(crate) terms: Terms,
 }
 
 /// Decides about a request, and answers what it was for, for the log.
@@ -124,7 +128,7 @@ pub(crate) async fn grant(
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));
         let terms = ctx.terms(&permit, query);
-        Ok(Granted::Watch { permit, subscription, watching, terms })
+        Ok(Granted::Watch(Box::new(Watch { permit, subscription, watching, terms })))
     };
     (granted.await, url)
 }

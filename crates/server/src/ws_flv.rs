@@ -27,7 +27,7 @@ use crate::drive::{Ended, with_scratch};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
 use crate::gate::Place;
 use crate::http::{Answer, answer};
-use crate::http_flv::{Granted, address, grant, hung_up};
+use crate::http_flv::{Granted, Watch, address, grant, hung_up};
 use crate::http_head::{Head, Upgrade};
 use crate::publishing::{Publishing, take_seat};
 use crate::socket::{Socket, say_last, write_all};
@@ -92,13 +92,12 @@ impl Request {
             granted = grant(&ctx, peer, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
             () = hung_up(&*self.socket) => return,
         };
-        let (permit, subscription, watching, terms) = match granted {
-            Ok(Granted::Watch { permit, subscription, watching, terms }) => {
-                (permit, subscription, watching, terms)
-            }
+        let watch = match granted {
+            Ok(Granted::Watch(watch)) => watch,
             Ok(Granted::Look) => return,
             Err(denial) => return self.refuse(&ctx, Action::Play, &url, &denial).await,
         };
+        let Watch { permit, subscription, watching, terms } = *watch;
         let viewing = Viewing::new(&ctx, permit, watching);
         let (tell, over) = oneshot::channel();
         let seat = Seat {
@@ -290,7 +289,7 @@ impl Request {
             }
             let room = EARLY_BYTES_MAX - early.len();
             let read = with_scratch(|buf| {
-                let n = self.socket.try_read(&mut buf[..room.min(EARLY_BYTES_MAX)])?;
+                let n = self.socket.try_read(&mut buf[..room])?;
                 early.extend_from_slice(&buf[..n]);
                 Ok::<_, io::Error>(n)
             });
