@@ -331,15 +331,17 @@ fn check_url_says_what_fails_over_udp(server: &Server) {
 #[test]
 fn check_url_knows_that_udp_is_off() {
     let server = Server::with("udp-off", "[udp]\nenabled = false");
-    let urls = server.urls("room");
-    for (action, url) in [("play", &urls.rtmp), ("push", &urls.push)] {
+    let sheet = server.run(&["sign", "--json", "room"]);
+    let sheet: serde_json::Value = serde_json::from_slice(&sheet.stdout).unwrap();
+    let url = |at: &str| sheet.pointer(at).unwrap().as_str().unwrap();
+    for (action, url) in [("play", url("/play/rtmp")), ("push", url("/push"))] {
         let output = server.run(&["check-url", "--as", action, url]);
         let check = out(&output);
         assert!(output.status.success(), "{check}");
         assert!(check.contains("odd  RTMP over UDP is off"), "{check}");
         assert!(!check.contains("over UDP it"), "{check}");
     }
-    let check = out(&server.run(&["check-url", &urls.flv]));
+    let check = out(&server.run(&["check-url", url("/play/http_flv")]));
     assert!(!check.contains("is off"), "HTTP has no part in it: {check}");
 }
 
