@@ -4,7 +4,7 @@ use crate::decision::{Allow, Request, Way, decide};
 use crate::policy::{Account, Action, Domain, Policy, Profile, Schemes};
 use crate::reason::Reason;
 use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
-use crate::strong::{Purpose, StrongSignature, Token};
+use crate::strong::StrongSignature;
 
 mod lists;
 mod strong;
@@ -16,6 +16,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// A sentence.
     pub text: String,
+    /// Whether it is about RTMP over UDP only: nothing to a server that does not speak it.
+    pub is_of_udp: bool,
 }
 
 /// How a URL fares under a rule.
@@ -61,7 +63,7 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
-        self.findings.push(Finding { verdict, text: text.into() });
+        self.findings.push(Finding { verdict, text: text.into(), is_of_udp: false });
     }
 
     /// What would be fatal if a signature were compulsory, and is only odd where it is not.
@@ -236,20 +238,17 @@ impl<'a> Look<'a> {
         if !request.is_udp_play() || self.request.is_udp_play() {
             return;
         }
-        let is_for_udp = Token::of(request.query).is_some_and(|t| t.purpose == Purpose::Udp);
-        match decide(self.policy, &request, now_unix_s) {
+        let (verdict, text) = match decide(self.policy, &request, now_unix_s) {
             Ok(Allow { udp_viewers_max: max, .. }) => {
-                let text = format!("over UDP it is good, for {max} viewers of a stream");
-                self.say(Verdict::Good, text);
+                (Verdict::Good, format!("over UDP it is good, for {max} viewers of a stream"))
             }
-            Err(reason) if *decision == Err(reason) => {}
+            Err(reason) if *decision == Err(reason) => return,
             Err(reason) => {
-                let is_meant = is_for_udp || self.request.is_rtc();
-                let verdict = if is_meant { Verdict::Odd } else { Verdict::Good };
-                let text = format!("over UDP it would be refused, {}: {reason}", reason.code());
-                self.say(verdict, text);
+                let code = reason.code();
+                (Verdict::Odd, format!("over UDP it would be refused, {code}: {reason}"))
             }
-        }
+        };
+        self.findings.push(Finding { verdict, text, is_of_udp: true });
     }
 
     fn outcome(&mut self, decision: &Result<Allow, Reason>) {

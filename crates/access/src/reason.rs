@@ -209,8 +209,9 @@ impl Reason {
             Reason::AuthNotYet => "the URL is not good yet",
             Reason::AuthWeak => "this domain takes only tw signatures",
             Reason::WrongAction => {
-                "the URL is signed for something else: push, play, or play over UDP; or it is one to \
-                 push that somebody has watched with"
+                "the URL is signed for something else: sign one for push, for play, or for play over \
+                 UDP, as it is used. A push URL that somebody has watched with is good for no push \
+                 any more: sign plays with the play key, and push with a new URL"
             }
             Reason::WrongAddress => "the URL is signed for a network that you are not in",
             Reason::Revoked => {

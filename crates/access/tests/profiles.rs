@@ -371,11 +371,11 @@ fn check_url_says_whose_key_it_was_and_what_becomes_of_it_over_udp() {
             "with the push key, not the play key; the account's profile",
         ),
         (Profile::Strict, &by_push, Odd, "over UDP it would be refused, auth-bad"),
-        (Profile::Strict, &String::new(), Good, "over UDP it would be refused, auth-missing"),
+        (Profile::Strict, &String::new(), Odd, "over UDP it would be refused, auth-missing"),
         (
             Profile::Strict,
             &strong("the play key", Purpose::Play, soon),
-            Good,
+            Odd,
             "over UDP it would be refused, wrong-action",
         ),
         (

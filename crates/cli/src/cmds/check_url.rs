@@ -5,16 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use thalweg_access::{Action, Query, Request, Verdict, Way, explain};
+use thalweg_access::{Action, Finding, Query, Request, Verdict, Way, explain};
 use thalweg_console::check;
 use thalweg_wire::rtmp::Address;
+use thalweg_wire::rtmp::address::strip_scheme;
 
 use crate::setup::{self, Setup};
 use crate::show;
 
 /// Say which rule a URL breaks, in words.
 ///
-/// Checks a pasted URL against this server's configuration and keys, without connecting anywhere.
+/// Checks a pasted URL against this server's configuration and keys, without connecting anywhere. What
+/// would be good over TCP and not over UDP is marked "odd".
 /// The exit code is 0 when it would be let in, 1 when not.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,7 +55,15 @@ pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
         peer: args.from,
         referer: None,
     };
-    let findings = explain(&setup.policy, &request, show::now_unix_s());
+    let mut findings = explain(&setup.policy, &request, show::now_unix_s());
+    if !setup.config.udp.enabled {
+        // What it would be over UDP is nothing to a server that does not speak it.
+        findings.retain(|f| !f.is_of_udp);
+    }
+    if !setup.config.udp.enabled && may_go_over_udp(args.url.trim()) {
+        let (verdict, text) = (Verdict::Odd, UDP_IS_OFF.to_owned());
+        findings.insert(0, Finding { verdict, text, is_of_udp: true });
+    }
     let (name, Address { app, stream, .. }) = (action.name(), &address);
     let hint = match (args.action, action) {
         (None, Action::Push) => " (--as play asks about a play)",
@@ -71,3 +81,11 @@ pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     let bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
+
+/// RTMP's URLs are those of RTMP over UDP as well.
+fn may_go_over_udp(url: &str) -> bool {
+    ["rtmp://", "rtmps://"].iter().any(|scheme| strip_scheme(url, scheme).is_some())
+}
+
+const UDP_IS_OFF: &str = "RTMP over UDP is off in this configuration (udp.enabled): --mode rtc does not \
+                          push, and plays over TCP";

@@ -160,7 +160,7 @@ impl RemoteAuth for Asks {
         question: Question,
     ) -> Pin<Box<dyn Future<Output = Result<(), Reason>> + Send + 'static>> {
         let Question { action, account, app, stream, query, peer, protocol } = question;
-        self.0.ask(remote::Question { action, account, app, stream, query, peer, protocol })
+        self.0.ask(&remote::Question { action, account, app, stream, query, peer, protocol })
     }
 }
 

@@ -135,7 +135,7 @@ impl Peer {
             let _ = self.talk.reject(&status.with_reason(reason.code()));
             return Err(Over::Refused(close_of(reason), denial.words));
         }
-        Ok(self.talk.accept(now(), &self.name)?)
+        Ok(self.talk.accept(&self.name)?)
     }
 
     /// Asks the policy, and remembers what was asked for the log.

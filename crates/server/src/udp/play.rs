@@ -7,13 +7,13 @@ use thalweg_access::{Action, Reason};
 use thalweg_hub::{
     Batch, Bell, Depth, Filter, Orders, Protocol, Seq, Stream, Subscription, Watching,
 };
-use thalweg_quic::Outflow;
+use thalweg_quic::{Outflow, Vitals};
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
 use thalweg_wire::rtmp_udp::Close;
 use thalweg_wire::rtmp_udp::control::ServerStat;
-use thalweg_wire::rtmp_udp::sender::{Action as Wish, Sender, Start};
+use thalweg_wire::rtmp_udp::sender::{Action as Wish, Sender, Start, Stats};
 use thalweg_wire::rtmp_udp::server::Event;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -83,7 +83,7 @@ impl Peer {
             }
             Err(over) => return over,
         };
-        if let Err(error) = self.talk.accept(now(), &self.name) {
+        if let Err(error) = self.talk.accept(&self.name) {
             return error.into();
         }
         self.watch(permit, subscription, watching, seat).await
@@ -126,6 +126,8 @@ impl Peer {
         stream.hang(Arc::clone(&watch.bell));
         let over = self.run_watch(&mut watch).await;
         stream.take_down(&watch.bell);
+        // What came since the last tick.
+        watch.count(&self.connection.vitals());
         let end = match &over {
             Over::Told(Close::Auth, _) => watch.orders.away().map_or(End::PeerGone, End::SentAway),
             Over::Told(Close::TooSlow, _) => End::TooSlow,
@@ -196,11 +198,7 @@ impl Peer {
             Event::ClockRequest { id, asked_us } => self.answer_clock(id, asked_us),
             Event::Ended => return Err(Over::Done),
             // A viewer has nothing else to say that means anything here.
-            Event::Connect(_)
-            | Event::Publish(_)
-            | Event::Play(_)
-            | Event::Config(_)
-            | Event::Clock(_) => {}
+            Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Config(_) => {}
         }
         Ok(())
     }
@@ -224,11 +222,7 @@ impl Peer {
         let audio = snapshot.audio.map_or(0, |a| a.bits_per_s);
         let video = snapshot.video.map_or(0, |v| v.bits_per_s);
         self.connection.set_bitrate(audio + video);
-        stream.count_sent(Protocol::RtmpUdp, vitals.bytes_sent.saturating_sub(watch.sent));
-        watch.sent = vitals.bytes_sent;
-        let sender = watch.outflow.sender();
-        let stats = sender.stats();
-        watch.entry.sending(&stats, &vitals);
+        let stats = watch.count(&vitals);
         if ticks.is_multiple_of(TICKS_A_STAT) {
             let us = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
             let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
@@ -239,7 +233,7 @@ impl Peer {
                 packets_lost: count(vitals.packets_lost),
                 frames_dropped: count(stats.dropped.iter().sum()),
                 viewers: u16::try_from(watch.seat.viewers()).unwrap_or(u16::MAX),
-                gated: sender.is_gated(),
+                gated: watch.outflow.sender().is_gated(),
             };
             self.talk.say(&stat.to_message());
         }
@@ -275,6 +269,16 @@ impl Watch {
             heard: (now(), vitals.datagrams_received),
             sent: vitals.bytes_sent,
         }
+    }
+
+    /// Counts what has been sent, and how that went.
+    fn count(&mut self, vitals: &Vitals) -> Stats {
+        let bytes = vitals.bytes_sent.saturating_sub(self.sent);
+        self.sent = vitals.bytes_sent;
+        self.subscription.stream().count_sent(Protocol::RtmpUdp, bytes);
+        let stats = self.outflow.sender().stats(now());
+        self.entry.sending(&stats, vitals);
+        stats
     }
 
     /// Gives the sender what the stream has brought.

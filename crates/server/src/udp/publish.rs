@@ -52,7 +52,7 @@ impl Peer {
             Err(denial) => return self.refuse(Action::Push, &url, denial),
         };
         self.let_in();
-        if let Err(error) = self.talk.accept(now(), &self.name) {
+        if let Err(error) = self.talk.accept(&self.name) {
             return error.into();
         }
         self.connection.let_in_publisher();
@@ -120,8 +120,7 @@ impl Peer {
             | Event::Pause(_)
             | Event::Receive(..)
             | Event::KeyRequest
-            | Event::Report(_)
-            | Event::Clock(_) => {}
+            | Event::Report(_) => {}
         }
         Ok(())
     }
