@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import vue from '@vitejs/plugin-vue';
+import { defineConfig } from 'vitest/config';
+
+const api = process.env.API ?? 'http://127.0.0.1:8081';
+
+export default defineConfig({
+  // Relative: the pages do not care under which path they are served.
+  base: './',
+  plugins: [vue()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: {
+    outDir: process.env.OUT_DIR ?? '../../crates/console/assets/console',
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1000,
+    // A data: URL in a style is an image the policy allows; a font in one is not.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // No hashes: a change of one page is a change of one file in the project's history.
+        // The server sends an ETag with each and has it asked for every time.
+        entryFileNames: '[name].js',
+        chunkFileNames: 'part-[name].js',
+        assetFileNames: '[name][extname]',
+      },
+    },
+  },
+  server: { proxy: { '/api': api } },
+  test: { include: ['tests/**/*.test.ts'] },
+});
