@@ -15,6 +15,7 @@ export default defineConfig({
     target: 'es2022',
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,
+    cssCodeSplit: false,
     // A data: URL in a style is an image the policy allows; a font in one is not.
     assetsInlineLimit: 0,
     rolldownOptions: {
@@ -24,6 +25,13 @@ export default defineConfig({
         entryFileNames: '[name].js',
         chunkFileNames: 'part-[name].js',
         assetFileNames: '[name][extname]',
+        codeSplitting: {
+          groups: [
+            { name: 'vue', test: /node_modules\/(@vue|vue|vue-router)\// },
+            // What several pages share; what only some need comes with them.
+            { name: 'common', test: /src\/(api|lang|lib|parts)\/(?!Chart|StatisticsChart|Preview|ForbidDialog|CategoryPicker|QrCode)/ },
+          ],
+        },
       },
     },
   },
