@@ -18,6 +18,8 @@ export default defineConfig({
     cssCodeSplit: false,
     // A data: URL in a style is an image the policy allows; a font in one is not.
     assetsInlineLimit: 0,
+    // What is in there is mostly other people's: their licences go with it.
+    license: { fileName: 'licenses.txt' },
     rolldownOptions: {
       output: {
         // No hashes: a change of one page is a change of one file in the project's history.

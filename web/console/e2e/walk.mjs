@@ -64,7 +64,12 @@ async function shot(name, whole = true) {
   await page.waitForTimeout(350);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (wide > 0) complaints.push(`${name}: ${wide} px wider than the screen`);
-  await page.screenshot({ path: join(SHOTS, `${String(number).padStart(2, '0')}-${name}.png`), fullPage: whole });
+  const size = page.viewportSize();
+  // The whole page by a taller window: what sticks to an edge is drawn where it belongs.
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  if (whole && height > size.height) { await page.setViewportSize({ width: size.width, height: Math.min(height, 4000) }); await page.waitForTimeout(150); }
+  await page.screenshot({ path: join(SHOTS, `${String(number).padStart(2, '0')}-${name}.png`) });
+  await page.setViewportSize(size);
 }
 function must(what, truth) {
   if (!truth) throw new Error(`not so: ${what}`);

@@ -19,7 +19,7 @@ export const en = {
   problems: {
     store: 'The store does not work. What is live goes on; changes cannot be saved.',
     unreachable: 'The server does not answer. Trying again.',
-    gap: 'Statistics have a gap', callbacks: 'Callbacks are failing', storeTitle: 'The store does not work', since: (at: string) => `since ${at}`,
+    gap: 'Statistics have a gap', callbacks: 'Callbacks are failing', storeTitle: 'The store does not work',
   },
   errors: {
     unreachable: 'The server does not answer.', unknown: (code: string) => `The server refused: ${code}.`,
@@ -98,7 +98,7 @@ export const en = {
   statistics: { range: 'Time', hours: (n: number) => `${n} h`, days: (n: number) => `${n} days`, viewers: 'Most viewers', streams: 'Most streams', in: 'Incoming', out: 'Outgoing', empty: 'No counts in this time', sumIn: 'Received', sumOut: 'Sent' },
   gate: {
     title: 'Category gate', sub: 'Which kinds of accounts may push and be watched', mode: 'Mode', enforce: 'Enforce', enforceText: 'Only categories in the table may have live-pusher and live-player switched on.', off: 'Off', offText: 'Every category may. Nothing is asked.',
-    table: 'Table', preset: 'Preset', own: 'Rows of one’s own', ownNote: 'These rows differ from every preset.', edit: 'Edit the table', stop: 'Discard', main: 'Main category', subs: 'Sub-categories', allSubs: 'All of them', subjects: 'Subjects', addRow: 'Add a category', addSub: 'Add a sub-category', id: 'Id', titleEn: 'English title', titleZh: 'Chinese title', change: 'Change the gate?', changeText: 'It holds from the next connection on. What is live goes on.', holds: 'It holds from the next connection on.', usePreset: 'Use this preset', presetNote: 'A preset replaces the table.', idHint: 'lower-case, hyphens', empty: 'The table is empty: nobody is admitted.', noSubjects: 'Choose at least one subject.', badId: 'Every category and sub-category needs an id.',
+    table: 'Table', preset: 'Preset', own: 'Rows of one’s own', ownNote: 'These rows differ from every preset.', edit: 'Edit the table', stop: 'Discard', main: 'Main category', subs: 'Sub-categories', allSubs: 'All sub-categories', subjects: 'Subjects', addRow: 'Add a category', addSub: 'Add a sub-category', id: 'Id', titleEn: 'English title', titleZh: 'Chinese title', change: 'Change the gate?', changeText: 'It holds from the next connection on. What is live goes on.', holds: 'It holds from the next connection on.', usePreset: 'Use this preset', presetNote: 'A preset replaces the table.', idHint: 'lower-case, hyphens', empty: 'The table is empty: nobody is admitted.', noSubjects: 'Choose at least one subject.', badId: 'Every category and sub-category needs an id.',
   },
   urls: {
     title: 'URLs', sub: 'Made and checked the way the server does it', generate: 'Generate', check: 'Check', name: 'Stream name', nameHint: 'For example room', expires: 'Good for', scheme: 'Signature', schemes: { md5: 'MD5, the vendor’s', sha256: 'SHA-256, the vendor’s', strong: 'Strong (HMAC)' },

@@ -21,7 +21,7 @@ export const zh: Dictionary = {
   problems: {
     store: '存储不可用。正在进行的直播不受影响，但修改无法保存。',
     unreachable: '服务器没有响应，正在重试。',
-    gap: '统计数据有缺口', callbacks: '回调持续失败', storeTitle: '存储不可用', since: (at) => `始于 ${at}`,
+    gap: '统计数据有缺口', callbacks: '回调持续失败', storeTitle: '存储不可用',
   },
   errors: {
     unreachable: '服务器没有响应。', unknown: (code) => `服务器拒绝了请求：${code}。`,

@@ -12,7 +12,8 @@ export function strength(password: string, login = ''): 0 | 1 | 2 | 3 | 4 {
   if (distinct < 5 || isRun(password)) return 1;
   if (login.length > 2 && password.toLowerCase().includes(login.toLowerCase())) return 1;
   const score = (length >= 14 ? 1 : 0) + (length >= 18 ? 1 : 0) + (kinds >= 3 ? 1 : 0) + (distinct >= 10 ? 1 : 0);
-  return Math.min(4, 1 + score) as 1 | 2 | 3 | 4;
+  // What is short is never good, whatever it is made of.
+  return Math.min(length < 12 ? 2 : 4, 1 + score) as 1 | 2 | 3 | 4;
 }
 
 /** Whether most of it counts up or down, or stays: 12345..., abcde..., aaaa.... */

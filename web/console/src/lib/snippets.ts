@@ -8,9 +8,11 @@ export function quoted(text: string): string {
 /** A test picture with a tone: needs nothing but ffmpeg. */
 export function ffmpegTest(push: string): string {
   return [
-    'ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=25 -f lavfi -i sine=frequency=440',
-    '-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -g 50 -b:v 1500k',
-    `-c:a aac -b:a 96k -f flv ${quoted(push)}`,
+    'ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=25',
+    '-f lavfi -i sine=frequency=440',
+    '-c:v libx264 -preset veryfast -tune zerolatency',
+    '-pix_fmt yuv420p -g 50 -b:v 1500k -c:a aac -b:a 96k',
+    `-f flv ${quoted(push)}`,
   ].join(' \\\n  ');
 }
 
@@ -18,7 +20,8 @@ export function ffmpegTest(push: string): string {
 export function ffmpegFile(push: string): string {
   return [
     'ffmpeg -re -stream_loop -1 -i input.mp4',
-    '-c:v libx264 -preset veryfast -tune zerolatency -g 50 -c:a aac',
+    '-c:v libx264 -preset veryfast -tune zerolatency',
+    '-g 50 -c:a aac',
     `-f flv ${quoted(push)}`,
   ].join(' \\\n  ');
 }
