@@ -222,7 +222,7 @@ async function walk() {
   await page.locator('[data-act="check"]').click();
   await page.locator('.verdict.good').waitFor();
   await shot('check-good');
-  await input('check-url').fill(push.replace(/(txSecret=.)./, '$10'));
+  await input('check-url').fill(push.replace(/txSecret=(.)/, (_, first) => `txSecret=${first === '0' ? '1' : '0'}`));
   await page.locator('[data-act="check"]').click();
   await page.locator('.verdict:not(.good)').waitFor();
   await shot('check-wrong');
