@@ -4,6 +4,7 @@
 //! policy they make, [`store`] where they are kept, [`Console`] what answers.
 
 mod api;
+mod assets;
 mod auth;
 pub mod check;
 pub mod clock;
@@ -30,7 +31,7 @@ use axum::Router;
 
 /// What the operator's listener answers.
 pub fn router(console: &Console) -> Router {
-    api::router(console.clone())
+    api::router(console.clone()).merge(assets::router())
 }
 
 /// What the public listeners answer beside media.
