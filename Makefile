@@ -21,9 +21,9 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Unit and integration tests, fuzz corpora, foreign peers.
+# Unit and integration tests, fuzz corpora, foreign peers; a PostgreSQL server while they run.
 units:
-	cargo nextest run --workspace --locked -E "$$(cat target/peers/filter)"
+	scripts/postgres.sh cargo nextest run --workspace --locked -E "$$(cat target/peers/filter)"
 
 docs:
 	cargo test --workspace --doc --locked

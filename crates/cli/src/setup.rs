@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
+use thalweg_console::store::Place;
 use thalweg_server::Config;
 use thalweg_server::config::{
     AccountConfig, ActionConfig, DomainConfig, ProfileConfig, SchemesConfig,
@@ -43,6 +44,23 @@ pub(crate) struct Args {
         help_heading = "For every command"
     )]
     data_dir: Option<PathBuf>,
+}
+
+/// Where what the server remembers is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// PostgreSQL database, as postgres://user:password@host/name; else thalweg.db in the data
+    /// folder. Better set by the environment: arguments can be seen by everybody on the machine.
+    #[arg(long, env = "THALWEG_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl PlaceArgs {
+    pub(crate) fn place(&self, args: &Args) -> Result<Place> {
+        let config = read_config(args.config.as_deref())?;
+        let data_dir = args.data_dir.clone().unwrap_or(config.data_dir);
+        Ok(Place { data_dir, url: self.database.clone() })
+    }
 }
 
 impl Setup {

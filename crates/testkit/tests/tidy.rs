@@ -65,7 +65,7 @@ fn arrows_point_one_way() {
         ("quic", &["wire"]),
         ("server", &["hub", "wire", "access", "quic"]),
         ("client", &["wire", "quic"]),
-        ("console", &["hub"]),
+        ("console", &["hub", "access", "wire"]),
         ("bench", &["client", "wire"]),
         ("cli", &["server", "client", "console", "access", "bench", "wire"]),
         ("testkit", &["wire"]),
