@@ -3,6 +3,24 @@
 //! [`Store`] is all that the console knows of it. Whatever takes a decision works on values that were
 //! read before: nothing waits for a store but the person or the program that asked it something.
 
+mod accounts;
+mod audit;
+mod backup;
+mod database;
+mod deliveries;
+mod migrate;
+mod open;
+mod page;
+mod people;
+#[cfg(test)]
+mod plans;
+mod publications;
+mod restore;
+mod row;
+mod sql;
+mod statistics;
+mod vault;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -11,6 +29,10 @@ use crate::model::{
     Account, Audit, Delivery, DeliveryState, Forbid, Minute, Page, Part, Point, Publication,
     PublicationEnd, Session, StreamId, Token, User,
 };
+
+pub use backup::{BackupError, Summary, backup};
+pub use open::{Place, open};
+pub use restore::restore;
 
 /// Accounts, people, publications, deliveries and counts. Every method either does all of it or
 /// nothing, and has done it durably when it answers.
