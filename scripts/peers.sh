@@ -31,6 +31,7 @@ has_browser() {
         command -v "$program" >/dev/null || return 1
     done
 }
+has_old_back_end() { command -v python3 >/dev/null; }
 has_ffmpeg_current() { [ -x "$current" ]; }
 # Not a peer of streams, but a database: scripts/postgres.sh starts a server of it for the tests.
 has_postgres() {
@@ -95,6 +96,7 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
     'echo "$(nginx -v 2>&1 | sed "s/.*: //"), module $(dpkg-query -W -f "\${Version}" libnginx-mod-rtmp 2>/dev/null)"'
 
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
+peer old_back_end "apt-get install python3" 'first python3 --version'
 peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
 peer postgres "apt-get install postgresql" \
     'first "$(ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2>/dev/null | tail -n 1 || echo initdb)" --version'

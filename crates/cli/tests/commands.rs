@@ -153,7 +153,13 @@ fn configurations_that_are_wrong_say_where() {
         std::fs::write(&config, text).unwrap();
         let mut serve = thalweg();
         // Each is a first start.
-        serve.args(["serve", "--config", &config, "--data-dir", &folder.file(&format!("data-{i}"))]);
+        serve.args([
+            "serve",
+            "--config",
+            &config,
+            "--data-dir",
+            &folder.file(&format!("data-{i}")),
+        ]);
         let output = run_within(&mut serve, Duration::from_secs(10));
         assert!(!output.status.success());
         for word in words {

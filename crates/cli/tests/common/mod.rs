@@ -95,9 +95,14 @@ impl Server {
 
     /// Its console, with a first administrator.
     pub fn console(&self) -> console::Console {
+        console::Console::begin(self.operator_port, &self.setup_token())
+    }
+
+    /// What makes the first administrator, as the program prints it.
+    pub fn setup_token(&self) -> String {
         let line = self.said.recv_timeout(Duration::from_secs(15)).unwrap();
         let (_, token) = line.split_once("token=").unwrap_or_else(|| panic!("no token: {line}"));
-        console::Console::begin(self.operator_port, token.trim())
+        token.trim().to_owned()
     }
 
     /// Waits for a line of the log.

@@ -390,7 +390,6 @@ impl AccountChange {
         }
         let opens = |old: bool, new: Option<bool>| new == Some(true) && (is_new || !old);
         let is_opening = [
-            (opens(account.service, self.service), "service"),
             (opens(account.live_pusher, self.live_pusher), "live_pusher"),
             (opens(account.live_player, self.live_player), "live_player"),
         ];
