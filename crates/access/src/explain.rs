@@ -4,8 +4,9 @@ use crate::decision::{Allow, Request, Way, decide};
 use crate::policy::{Account, Action, Domain, Policy, Profile, Schemes};
 use crate::reason::Reason;
 use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
-use crate::strong::{Purpose, StrongSignature, Token};
+use crate::strong::StrongSignature;
 
+mod lists;
 mod strong;
 
 /// One rule, and how the URL fares under it.
@@ -15,6 +16,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// A sentence.
     pub text: String,
+    /// Whether it is about RTMP over UDP only: nothing to a server that does not speak it.
+    pub is_of_udp: bool,
 }
 
 /// How a URL fares under a rule.
@@ -30,16 +33,19 @@ pub enum Verdict {
 
 /// Looks at every rule, and says at the end whether the request would be allowed.
 pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<Finding> {
-    let host = request.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(request.host);
+    let host = request.host();
     let account = policy.account_of(host);
     let domains = account.domains_for(request.action, host);
     let compulsory = request.is_signature_compulsory(account, host);
     let findings = Vec::new();
     let mut look = Look { policy, request, host, account, domains, compulsory, findings };
     look.account();
+    look.standing();
+    look.lists();
     look.bizid();
     look.signature(now_unix_s);
     let decision = decide(policy, request, now_unix_s);
+    look.remote();
     look.over_udp(&decision, now_unix_s);
     look.outcome(&decision);
     look.findings
@@ -57,7 +63,7 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
-        self.findings.push(Finding { verdict, text: text.into() });
+        self.findings.push(Finding { verdict, text: text.into(), is_of_udp: false });
     }
 
     /// What would be fatal if a signature were compulsory, and is only odd where it is not.
@@ -67,7 +73,7 @@ impl<'a> Look<'a> {
 
     fn account(&mut self) {
         let (host, bizid) = (self.host, &self.account.bizid);
-        let named = self.account.domains.iter().any(|d| d.host.as_deref() == Some(host));
+        let named = self.policy.owner_of(host).is_some();
         let how = if named { "belongs to" } else { "is not a known domain, so it counts as" };
         self.say(Verdict::Good, format!("host {host} {how} account {bizid}"));
         if self.policy.is_foreign(self.account, self.request.stream) {
@@ -228,24 +234,21 @@ impl<'a> Look<'a> {
 
     /// What would become of the same play over UDP. A refusal that is the same is not said twice.
     fn over_udp(&mut self, decision: &Result<Allow, Reason>, now_unix_s: u64) {
-        let request = Request { way: Way::Udp, ..*self.request };
+        let request = Request { way: Way::Udp, referer: None, ..*self.request };
         if !request.is_udp_play() || self.request.is_udp_play() {
             return;
         }
-        let is_for_udp = Token::of(request.query).is_some_and(|t| t.purpose == Purpose::Udp);
-        match decide(self.policy, &request, now_unix_s) {
+        let (verdict, text) = match decide(self.policy, &request, now_unix_s) {
             Ok(Allow { udp_viewers_max: max, .. }) => {
-                let text = format!("over UDP it is good, for {max} viewers of a stream");
-                self.say(Verdict::Good, text);
+                (Verdict::Good, format!("over UDP it is good, for {max} viewers of a stream"))
             }
-            Err(reason) if *decision == Err(reason) => {}
+            Err(reason) if *decision == Err(reason) => return,
             Err(reason) => {
-                let is_meant = is_for_udp || self.request.is_rtc();
-                let verdict = if is_meant { Verdict::Odd } else { Verdict::Good };
-                let text = format!("over UDP it would be refused, {}: {reason}", reason.code());
-                self.say(verdict, text);
+                let code = reason.code();
+                (Verdict::Odd, format!("over UDP it would be refused, {code}: {reason}"))
             }
-        }
+        };
+        self.findings.push(Finding { verdict, text, is_of_udp: true });
     }
 
     fn outcome(&mut self, decision: &Result<Allow, Reason>) {

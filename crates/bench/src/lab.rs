@@ -5,10 +5,12 @@
 //! | say what a path does to packets | [`Path`], or a named [`Cell`] |
 //! | put one between two programs | [`Namespaces`] with a [`Bridge`]; without the right, a [`Relay`] of UDP |
 //! | publish made media, and watch it | [`ends::publish`], [`ends::view`] |
+//! | have a greedy flow beside it | [`beside::send`], [`beside::take`] |
 //! | put runs into a table | [`report`] |
 //!
 //! Chance has a seed and a generator of its own in each direction, so a run can be had again.
 
+pub mod beside;
 mod bridge;
 mod cell;
 mod dice;
@@ -31,5 +33,5 @@ pub use namespaces::{Namespaces, NoRight, Side};
 pub use relay::Relay;
 pub use report::Run;
 pub use schedule::{Schedule, Window};
-pub use score::{Delays, Figures, Score};
+pub use score::{Came, Delays, Figures, Score};
 pub use way::{Cc, Way};

@@ -50,7 +50,7 @@ impl Outlet {
             Outlet::Udp(publisher) => {
                 publisher.send(frame);
                 // What can go out at once does.
-                publisher.run_until(Instant::now()).await
+                run_until(publisher, Instant::now()).await
             }
         }
     }
@@ -62,7 +62,7 @@ impl Outlet {
                 tokio::time::sleep_until(at.into()).await;
                 Ok(())
             }
-            Outlet::Udp(publisher) => publisher.run_until(at).await,
+            Outlet::Udp(publisher) => run_until(publisher, at).await,
         }
     }
 
@@ -73,11 +73,7 @@ impl Outlet {
             Outlet::Udp(publisher) => loop {
                 match publisher.next().await {
                     Err(error) => return error,
-                    Ok(News::TooNarrow) => {
-                        show::note("the path is too narrow for this stream: pictures are left out");
-                    }
-                    // What is read from a file has its key frames where it has them.
-                    Ok(News::KeyWanted | News::Status(_)) => {}
+                    Ok(news) => tell(&news),
                 }
             },
         }
@@ -102,6 +98,29 @@ impl Outlet {
         }
     }
 }
+
+/// Works until a moment has come, and tells what there is to tell.
+async fn run_until(publisher: &mut rtc::Publisher, at: Instant) -> Result<(), Error> {
+    while let Some(news) = publisher.run_until(at).await? {
+        tell(&news);
+    }
+    Ok(())
+}
+
+fn tell(news: &News) {
+    match news {
+        News::TooNarrow { kbit_per_s } => show::note(format_args!(
+            "the path is narrower than the stream: {kbit_per_s} kbit/s delivered, pictures are left \
+             out (code {SLOW_UPLINK})"
+        )),
+        News::Status(status) => show::note(&status.description),
+        // What comes from a file, a pipe or the clock has its key frames where it has them.
+        News::KeyWanted => {}
+    }
+}
+
+/// The vendor's event: the way up is slower than the stream.
+const SLOW_UPLINK: i32 = 1101;
 
 /// Options of RTC mode that every command has.
 #[derive(Debug, clap::Args)]

@@ -304,8 +304,9 @@ fn a_url_for_low_delay_is_always_signed_and_by_the_play_key() {
         assert!(url.starts_with("rtmp://") && url.contains(words), "{url}");
         let check = out(&server.run(&["check-url", "--as", "play", url]));
         assert!(check.contains("play key of account"), "{check}");
-        assert!(check.contains("over UDP it is good"), "{check}");
+        assert!(check.contains(" ok  over UDP it is good"), "{check}");
     }
+    check_url_says_what_fails_over_udp(&server);
     // Nobody may watch so; or not with such a signature.
     assert!(rtc(&["--account", "2"]).is_null());
     assert!(rtc(&["--account", "3", "--scheme", "md5"]).is_null());
@@ -317,6 +318,31 @@ fn a_url_for_low_delay_is_always_signed_and_by_the_play_key() {
     }
     let off = out(&server.run(&["sign", "room", "--account", "2"]));
     assert!(!off.contains("rtc"), "{off}");
+}
+
+fn check_url_says_what_fails_over_udp(server: &Server) {
+    let urls = server.urls("room");
+    let output = server.run(&["check-url", "--as", "play", &urls.rtmp]);
+    let check = out(&output);
+    assert!(output.status.success(), "over TCP it is good: {check}");
+    assert!(check.contains("odd  over UDP it would be refused, auth-missing"), "{check}");
+}
+
+#[test]
+fn check_url_knows_that_udp_is_off() {
+    let server = Server::with("udp-off", "[udp]\nenabled = false");
+    let sheet = server.run(&["sign", "--json", "room"]);
+    let sheet: serde_json::Value = serde_json::from_slice(&sheet.stdout).unwrap();
+    let url = |at: &str| sheet.pointer(at).unwrap().as_str().unwrap();
+    for (action, url) in [("play", url("/play/rtmp")), ("push", url("/push"))] {
+        let output = server.run(&["check-url", "--as", action, url]);
+        let check = out(&output);
+        assert!(output.status.success(), "{check}");
+        assert!(check.contains("odd  RTMP over UDP is off"), "{check}");
+        assert!(!check.contains("over UDP it"), "{check}");
+    }
+    let check = out(&server.run(&["check-url", url("/play/http_flv")]));
+    assert!(!check.contains("is off"), "HTTP has no part in it: {check}");
 }
 
 #[test]

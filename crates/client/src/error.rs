@@ -4,6 +4,7 @@ use std::io;
 
 use thalweg_wire::rtmp::address::BadAddress;
 use thalweg_wire::rtmp::command::Status;
+use thalweg_wire::rtmp_udp::Close;
 
 /// Why a stream could not be sent or watched.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +132,18 @@ impl Error {
             Error::Udp(lost) => !matches!(lost, thalweg_quic::Lost::Tls(_)),
             Error::Refused(_) => true,
             _ => false,
+        }
+    }
+
+    /// Whether a play over UDP has broken off: the network failed, or the server is gone. What the server
+    /// has ended or refused has not.
+    pub fn is_broken_off(&self) -> bool {
+        let Error::Udp(lost) = self else { return false };
+        match lost {
+            thalweg_quic::Lost::TimedOut | thalweg_quic::Lost::Transport(_) => true,
+            lost => {
+                matches!(lost.close(), Some(Close::Timeout | Close::GoingAway | Close::Internal))
+            }
         }
     }
 

@@ -84,6 +84,57 @@ pub struct Account {
     pub version: u64,
 }
 
+impl Account {
+    /// An account that nothing is open to yet and that is of no category, with a domain to push and one
+    /// to play for every host.
+    ///
+    /// # Errors
+    /// When `new_key` has none.
+    pub fn new<E>(
+        bizid: &str,
+        created: u64,
+        mut new_key: impl FnMut() -> Result<Secret, E>,
+    ) -> Result<Account, E> {
+        let mut domain = |number, action| -> Result<Domain, E> {
+            Ok(Domain {
+                number,
+                action,
+                host: None,
+                main: new_key()?,
+                backup: None,
+                auth: action == Action::Push,
+                validity_s: 0,
+                schemes: Schemes::Any,
+                rotated: created,
+            })
+        };
+        let domains = vec![domain(1, Action::Push)?, domain(2, Action::Play)?];
+        Ok(Account {
+            bizid: bizid.to_owned(),
+            name: String::new(),
+            subject: SubjectType::default(),
+            category: Category::default(),
+            service: false,
+            live_pusher: false,
+            live_player: false,
+            profile: Profile::Strict,
+            udp: true,
+            udp_viewers_max: thalweg_access::UDP_VIEWERS_USUAL,
+            api_key: new_key()?,
+            old_api: false,
+            addresses: AddressRules::default(),
+            referers: RefererRules::default(),
+            callback: Callback::default(),
+            remote: Remote::default(),
+            revoked_before: None,
+            revoked_streams: BTreeMap::new(),
+            domains,
+            created,
+            version: 0,
+        })
+    }
+}
+
 /// What kind of person or body owns an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]

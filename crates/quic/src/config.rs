@@ -115,11 +115,22 @@ fn transport(congestion: Congestion) -> TransportConfig {
 /// # Errors
 /// What the system says.
 pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    bind_any(address, bind_socket)
+}
+
+/// Binds as `bind` does; on every IPv4 address where that should be every IPv6 address, of a machine
+/// that has none.
+///
+/// # Errors
+/// What `bind` says.
+pub fn bind_any<T>(
+    address: SocketAddr,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
     let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    match bind_socket(address) {
-        // A machine without IPv6 still has every IPv4 address.
+    match bind(address) {
         Err(e) if any_v6 && e.kind() != io::ErrorKind::AddrInUse => {
-            bind_socket(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+            bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
         }
         bound => bound,
     }

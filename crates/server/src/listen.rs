@@ -1,7 +1,7 @@
 //! The listeners, bound: what is wrong with a port is known before anything is served.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use thalweg_wire::rtmp;
@@ -144,15 +144,7 @@ impl Want {
 
     fn bind(self) -> Result<TcpListener, LoadError> {
         let Want { what, key, at: address } = self;
-        let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        let bound = match bind_socket(address) {
-            // A machine without IPv6 still has every IPv4 address.
-            Err(e) if any_v6 && e.kind() != io::ErrorKind::AddrInUse => {
-                bind_socket(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()))
-            }
-            bound => bound,
-        };
-        bound.map_err(|error| match error.kind() {
+        thalweg_quic::config::bind_any(address, bind_socket).map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => LoadError::PortInUse { what, port: address.port(), key },
             _ => LoadError::Listen { what, address, key, error },
         })

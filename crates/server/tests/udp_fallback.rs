@@ -5,11 +5,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::udp::{is_picture, soon, until_arrived};
+use common::udp::{Path, is_picture, soon, to_the_end, until_arrived};
 use common::{TestServer, policy, read, send};
 use thalweg_access::{Account, Policy};
-use thalweg_client::rtc::Options;
-use thalweg_client::rtc::fallback::{Memory, Way, connect};
+use thalweg_client::rtc::fallback::{Memory, Way, again, connect};
+use thalweg_client::rtc::{self, Options};
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_testkit::media::Recipe;
 
@@ -101,4 +101,60 @@ async fn what_plain_play_refuses_as_well_is_refused() {
         Err(Error::Refused(status)) => assert_eq!(status.reason.as_deref(), Some("auth-missing")),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_play_that_breaks_off_goes_on_in_its_own_place_and_after_the_second_time_over_tcp() {
+    let server = TestServer::start();
+    let account = policy(false).default_account().clone();
+    let one = Policy::new(vec![Account { udp_viewers_max: 1, ..account }]).unwrap();
+    server.policy.replace(one);
+    let _publisher = room(&server).await;
+    let path = Path::to(server.rtmp).await;
+    let options = Options { port: Some(path.port), ..Options::default() };
+    let (url, trust, mut memory) = (server.udp_url("room"), Trust::system(), Memory::default());
+    let Ok(Way::Udp(mut first)) = connect(&url, &trust, &options, &mut memory).await else {
+        panic!("the first is let in");
+    };
+    until_arrived(&mut first, is_picture).await;
+    let session = first.session().map(str::to_owned);
+    path.cut();
+
+    // Another network: another address and port. The seat is not free yet, but it is ours.
+    let options = Options::default();
+    let way = soon("a way", again(&url, &trust, &options, &mut memory, session)).await;
+    let Ok(Way::Udp(mut second)) = way else { panic!("{way:?}") };
+    until_arrived(&mut second, is_picture).await;
+
+    let session = second.session().map(str::to_owned);
+    let way = soon("a way", again(&url, &trust, &options, &mut memory, session)).await;
+    let Ok(Way::Tcp(mut player, frames, why)) = way else { panic!("{way:?}") };
+    assert!(matches!(why.0, Error::UdpBlocked), "{why}");
+    shows_pictures(&mut player, &frames).await;
+
+    let error = to_the_end(&mut first).await;
+    assert!(error.is_broken_off(), "{error}");
+    let still = first.status().freezes;
+    first.stall();
+    first.stall();
+    assert!(first.status().freezes <= still + 1, "one stall is one freeze");
+}
+
+#[tokio::test]
+async fn what_the_server_ended_or_refused_has_not_broken_off() {
+    let mut server = TestServer::start();
+    let _publisher = room(&server).await;
+    let unsigned = server.rtmp_url("room");
+    let options = Options::default();
+    let refused = rtc::Player::connect(&unsigned, &Trust::system(), &options).await.unwrap_err();
+    assert!(!refused.is_broken_off(), "{refused}");
+    let Ok(Way::Udp(mut player)) = watch(&server.udp_url("room"), &mut Memory::default()).await
+    else {
+        panic!("it is let in");
+    };
+    until_arrived(&mut player, is_picture).await;
+    let stopped = server.stop();
+    let error = to_the_end(&mut player).await;
+    assert!(!error.is_broken_off(), "{error}");
+    soon("the server's end", stopped).await.unwrap();
 }

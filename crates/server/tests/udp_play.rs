@@ -522,3 +522,21 @@ async fn our_player_says_how_it_ended() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn what_was_sent_since_the_last_look_is_counted_when_a_viewer_leaves() {
+    let server = TestServer::start();
+    let mut publisher = server.publish("room").await;
+    let recipe = Recipe { video_bytes: 60_000, ..Recipe::default() };
+    let frames = recipe.frames_for(200);
+    send(&mut publisher, &frames).await;
+    server.until_kept("room", &frames).await;
+    let mut viewer = server.watch("room", Via::Native).await;
+    let got = arrived(&mut viewer, 5).await;
+    let bytes: u64 = got.iter().map(|f| f.payload.len() as u64).sum();
+    // Less than the half second after which it is looked at again.
+    viewer.close().await;
+    server.until_viewers("room", 0).await;
+    let packets = server.metric("thalweg_udp_packets_sent_total").await;
+    assert!(bytes > 100_000 && packets > Some(bytes / 1500), "{packets:?} packets, {bytes} bytes");
+}

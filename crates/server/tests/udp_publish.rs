@@ -6,10 +6,11 @@ mod common;
 use std::time::Duration;
 
 use common::udp::{
-    Raw, VIAS, arrived, is_picture, lanes, message, soon, until, until_arrived, up_to_a_picture,
+    Path, Raw, VIAS, arrived, is_picture, lanes, message, soon, until, until_arrived,
+    up_to_a_picture,
 };
 use common::{PLAY_KEY, TestServer, read, send, signature};
-use thalweg_client::rtc::{News, Via};
+use thalweg_client::rtc::{News, Options, Via};
 use thalweg_client::{Error, Player, Publisher, Trust, rtc};
 use thalweg_hub::StreamKey;
 use thalweg_server::config::TakeOver;
@@ -355,7 +356,7 @@ async fn a_publisher_hears_how_its_stream_arrives() {
     until("a status", async || {
         frames.by_ref().take(5).for_each(|frame| publisher.send(&frame));
         let until = std::time::Instant::now() + Duration::from_millis(80);
-        publisher.run_until(until).await.unwrap();
+        assert!(publisher.run_until(until).await.unwrap().is_none(), "no news");
         let status = publisher.status();
         status.net_speed > 0 && status.received > 0 && status.video_bitrate > 0
     })
@@ -388,4 +389,29 @@ async fn a_camera_is_asked_for_a_key_frame_and_makes_one() {
     viewer.talk.ask_key();
     viewer.listen(Duration::from_millis(50)).await;
     assert!(matches!(camera.news().await, Ok(News::KeyWanted)));
+}
+
+#[tokio::test]
+async fn a_publisher_whose_path_is_too_narrow_is_told_while_it_sends() {
+    let server = TestServer::start();
+    let path = Path::to(server.rtmp).await;
+    let options = Options { port: Some(path.port), ..server.options(Via::Native).await };
+    let url = server.push_url("room");
+    let mut publisher = rtc::Publisher::connect(&url, &Trust::system(), &options).await.unwrap();
+    let mut path = Some(path);
+    let told = async {
+        for (n, frame) in Recipe::default().frames().enumerate() {
+            publisher.send(&frame);
+            if n == 60 {
+                // As narrow as can be.
+                path.take().unwrap().cut();
+            }
+            // 25 pictures and 31 sounds a second.
+            let until = std::time::Instant::now() + Duration::from_millis(18);
+            if let Some(News::TooNarrow { .. }) = publisher.run_until(until).await.unwrap() {
+                return;
+            }
+        }
+    };
+    soon("the news", told).await;
 }

@@ -54,7 +54,7 @@ impl UdpPair {
         let mut pair = UdpPair::new(purpose);
         for _ in QUESTIONS {
             pair.drive().unwrap();
-            pair.server.accept(pair.now, SESSION).unwrap();
+            pair.server.accept(SESSION).unwrap();
         }
         pair.drive().unwrap();
         pair

@@ -113,6 +113,3 @@ impl Reset {
         }
     }
 }
-
-/// Why a receiver does not want a stream: the code of `STOP_SENDING` (section 6).
-pub const NOT_WANTED: u32 = 0x20;

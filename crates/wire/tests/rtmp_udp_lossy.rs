@@ -51,7 +51,7 @@ fn without_loss_every_frame_comes_after_one_way() {
     assert_eq!((link.missing(Kind::Video), link.missing(Kind::Audio)), (0, 0));
     assert_eq!(link.of(Kind::Video).count(), 900);
     assert!(link.seen.iter().all(|s| s.delay == ms(25)));
-    assert_eq!(link.sender.stats().dropped, [0; Reset::ALL.len()]);
+    assert_eq!(link.sender.stats(link.now()).dropped, [0; Reset::ALL.len()]);
     assert_eq!((link.sender.queued_bytes(), link.receiver.held_bytes()), (0, 0));
 }
 
@@ -120,7 +120,7 @@ fn over_half_the_bitrate_pictures_are_held_back_and_sound_keeps_flowing() {
         let camera = Camera::default();
         let bits_per_s = camera.bits_per_s() / 2;
         let link = watch(seed, Weather { bits_per_s, ..losing(Loss::Random(1)) }, &camera);
-        let stats = link.sender.stats();
+        let stats = link.sender.stats(link.now());
         assert!(stats.gatings > 3 && stats.gated > ms(3000), "seed {seed}: {stats:?}");
         assert!(!link.too_narrow.is_empty(), "seed {seed}: and the viewer is told");
         let keys = link.of(Kind::Video).filter(|s| s.arrived.flags.key).count();

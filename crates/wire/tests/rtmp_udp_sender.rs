@@ -111,7 +111,7 @@ impl Origin {
     }
 
     fn dropped(&self, why: Reset) -> u64 {
-        self.sender.stats().dropped[why.index()]
+        self.sender.stats(self.now()).dropped[why.index()]
     }
 }
 
@@ -314,8 +314,41 @@ fn pictures_are_held_back_when_the_oldest_is_too_old_and_sound_is_not() {
         assert!(!origin.sender.is_gated());
         let sent = origin.opens();
         assert!(sent.len() == 1 && sent[0].1.flags.start, "{sent:?}");
-        assert_eq!(origin.sender.stats().gated, ms(299));
+        assert_eq!(origin.sender.stats(origin.now()).gated, ms(299));
     }
+}
+
+#[test]
+fn nothing_is_held_back_from_a_viewer_that_is_gone() {
+    let mut origin = Origin::over(QUIET, false);
+    origin.key();
+    origin.delivers();
+    origin.at(33);
+    // From here on nobody acknowledges anything.
+    for s in 1..=10 {
+        for picture in 0..30 {
+            origin.at(s * 1000 + picture * 33);
+            if picture == 0 {
+                origin.key()
+            } else {
+                origin.delta()
+            }
+            origin.opens();
+        }
+    }
+    let gated = origin.sender.stats(origin.now()).gated;
+    assert!(gated <= ms(450), "{gated:?} of 10 s");
+}
+
+#[test]
+fn time_that_is_still_being_held_back_counts() {
+    let mut origin = Origin::over(QUIET, false);
+    origin.key();
+    origin.opens();
+    origin.at(451);
+    origin.delta();
+    origin.at(651);
+    assert_eq!(origin.sender.stats(origin.now()).gated, ms(200));
 }
 
 #[test]
@@ -528,7 +561,7 @@ fn a_viewer_gets_the_key_frame_of_a_long_run_and_moves_on_at_the_next() {
         assert_eq!(sent.len(), 1, "{sent:?}");
         assert!(sent[0].flags.key && sent[0].flags.start && !sent[0].flags.catchup);
         assert!(origin.sender.is_gated());
-        assert_eq!(origin.sender.stats().gatings, 0, "for no fault of the path");
+        assert_eq!(origin.sender.stats(origin.now()).gatings, 0, "for no fault of the path");
         origin.delta();
         origin.sound();
         assert_eq!(origin.delivers().iter().map(|h| h.kind).collect::<Vec<_>>(), [Kind::Audio]);

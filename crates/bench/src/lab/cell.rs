@@ -16,6 +16,9 @@ pub enum Cell {
     Outage,
     /// 3 Mbit/s, and 1.2 Mbit/s for a fifth of the time; a queue of 300 ms; 0.5 % lost: `rate`.
     Rate,
+    /// 3 Mbit/s all the time, a queue of 300 ms, and nothing lost but what finds it full: `narrow`. Not
+    /// one of the table: it is for a stream that has a greedy flow beside it.
+    Narrow,
 }
 
 /// What is asked of a cell, with an RTT of 50 ms and a key frame each second.
@@ -53,12 +56,14 @@ impl Cell {
                 light_mean: Duration::from_millis(160),
             },
             Cell::Rate => Loss::Random { share: 0.005 },
+            Cell::Narrow => Loss::Random { share: 0.0 },
         };
         let part = |of_30: u64| Duration::from_millis(seconds * 1000 * of_30 / 30);
-        let bottleneck = (self == Cell::Rate).then(|| Bottleneck {
+        let narrow = if self == Cell::Rate { part(10)..part(16) } else { part(0)..part(0) };
+        let bottleneck = matches!(self, Cell::Rate | Cell::Narrow).then_some(Bottleneck {
             bits_per_s: 3_000_000,
             narrow_bits_per_s: 1_200_000,
-            narrow: part(10)..part(16),
+            narrow,
             queue_max: Duration::from_millis(300),
         });
         Path { rtt, loss, bottleneck }
@@ -72,7 +77,7 @@ impl Cell {
             Cell::Loss(6..=10) => (210.0, Some(3), None),
             Cell::Burst => (400.0, Some(60), None),
             Cell::Rate => (400.0, None, Some(2.0)),
-            Cell::Loss(_) | Cell::Outage => return None,
+            Cell::Loss(_) | Cell::Outage | Cell::Narrow => return None,
         };
         let goal = Goal { p99_ms, undecodable, audio_lost_percent };
         Some(goal).filter(|_| (rtt_ms, gop_s) == (50, 1))
@@ -86,6 +91,7 @@ impl std::fmt::Display for Cell {
             Cell::Burst => f.write_str("burst-20"),
             Cell::Outage => f.write_str("outage"),
             Cell::Rate => f.write_str("rate"),
+            Cell::Narrow => f.write_str("narrow"),
         }
     }
 }
@@ -100,8 +106,9 @@ impl FromStr for Cell {
             ("burst-20", _) => Ok(Cell::Burst),
             ("outage", _) => Ok(Cell::Outage),
             ("rate", _) => Ok(Cell::Rate),
+            ("narrow", _) => Ok(Cell::Narrow),
             _ => Err(format!(
-                "a cell is loss-N, with N per cent from 0 to {}, burst-20, outage or rate",
+                "a cell is loss-N, with N per cent from 0 to {}, burst-20, outage, rate or narrow",
                 Cell::LOSS_MAX
             )),
         }
@@ -114,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_cells_name_is_read_as_that_cell() {
-        for cell in Cell::ALL {
+        for cell in Cell::ALL.into_iter().chain([Cell::Narrow]) {
             assert_eq!(cell.to_string().parse(), Ok(cell));
         }
         for bad in ["", "loss", "loss-51", "loss--1", "loss-x", "burst-30"] {
@@ -128,5 +135,7 @@ mod tests {
         let s = Duration::from_secs;
         assert_eq!(narrow(30), Some(s(10)..s(16)));
         assert_eq!(narrow(15), Some(s(5)..s(8)));
+        let always = Cell::Narrow.path(Duration::ZERO, 30).bottleneck;
+        assert!(always.is_some_and(|b| b.narrow.is_empty()));
     }
 }

@@ -7,7 +7,7 @@ use thalweg_client::{Player, Publisher, Trust, rtc};
 use thalweg_wire::media::{Frame, Kind};
 
 use super::schedule::{Schedule, Window};
-use super::score::{Figures, Score};
+use super::score::{Came, Figures, Score};
 use crate::process::monotonic_ns;
 use crate::stamp;
 
@@ -37,13 +37,14 @@ pub enum Transport {
     Udp,
 }
 
-/// Publishes the made stream until it is to stop. Calls `ready` when the server has let it in.
+/// Publishes the made stream until it is to stop: `schedule` begins when the server has let it in, and
+/// `ready` is told.
 ///
 /// # Errors
 /// When the server refuses or ends it.
 pub async fn publish(
     url: &str,
-    gop_s: u64,
+    schedule: Schedule,
     ready: impl FnOnce(&Schedule),
     stop: impl Future<Output = ()>,
 ) -> Result<Sent, Error> {
@@ -51,7 +52,7 @@ pub async fn publish(
     for header in Schedule::headers() {
         publisher.send(&header).await?;
     }
-    let schedule = Schedule { began_ns: monotonic_ns(), gop_s };
+    let schedule = Schedule { began_ns: monotonic_ns(), ..schedule };
     ready(&schedule);
     let mut sent = Sent::default();
     tokio::select! {
@@ -107,8 +108,13 @@ async fn watch(
             first_picture_ms.get_or_insert_with(|| began.elapsed().as_secs_f64() * 1000.0);
         }
         if let Some(stamp) = stamp::read(&frame) {
-            let is_whole = stamp.is_whole(&frame);
-            score.arrive(frame.kind, stamp.number, stamp.ns, now_ns, is_whole);
+            score.arrive(Came {
+                kind: frame.kind,
+                number: stamp.number,
+                after_ns: now_ns.saturating_sub(stamp.ns),
+                is_whole: stamp.is_whole(&frame),
+                bytes: frame.payload.len(),
+            });
         }
     }
     Ok(())

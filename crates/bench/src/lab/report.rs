@@ -57,6 +57,10 @@ pub struct Row {
     pub audio_p99_ms: Option<f64>,
     /// Frames of sound that never came, per cent.
     pub audio_lost_percent: Option<f64>,
+    /// What came of the stream, kbit/s.
+    pub kbit_per_s: Option<f64>,
+    /// What the greedy flow beside it got, where there was one.
+    pub beside_kbit_per_s: Option<f64>,
     /// What was asked for, in words.
     pub goal: Option<String>,
     /// Whether that is so. `None` without a goal, or when nothing was run.
@@ -118,6 +122,8 @@ impl Row {
             late: count(|f| f.late),
             audio_p99_ms: middle(&|f| f.audio.map(|d| d.p99)),
             audio_lost_percent: middle(&audio_lost),
+            kbit_per_s: middle(&|f| Some(f.kbit_per_s)),
+            beside_kbit_per_s: middle(&|f| f.beside_kbit_per_s),
             goal: goal.map(|goal| goal.to_string()),
             is_met: None,
             remark: runs.iter().find_map(|run| remark(run)),
@@ -141,7 +147,11 @@ impl Row {
             value.map_or("-".to_owned(), |v| format!("{v:.digits$}"))
         };
         let verdict = self.is_met.map(|met| if met { "met" } else { "missed" });
-        let remarks: Vec<&str> = verdict.into_iter().chain(self.remark.as_deref()).collect();
+        let shares = self.kbit_per_s.zip(self.beside_kbit_per_s);
+        let shares =
+            shares.map(|(stream, flow)| format!("{stream:.0} kbit/s, {flow:.0} beside it"));
+        let remarks: Vec<&str> =
+            verdict.into_iter().chain(shares.as_deref()).chain(self.remark.as_deref()).collect();
         [
             self.cell.clone(),
             self.rtt_ms.to_string(),
@@ -224,6 +234,14 @@ mod tests {
                     | p99 <= 210, undecodable <= 3 | met |";
         assert!(table.contains(want), "{table}");
         assert!(table.contains("not run: no bbr in this kernel |"), "{table}");
+    }
+
+    #[test]
+    fn a_greedy_flow_stands_beside_the_streams_share() {
+        let mut shared = figures(200.0, 0);
+        (shared.kbit_per_s, shared.beside_kbit_per_s) = (1100.4, Some(1650.6));
+        let rows = rows(&[run(1, Way::RtmpUdp(Cc::Live), Ok(shared))]);
+        assert!(table(&rows).contains("| met; 1100 kbit/s, 1651 beside it |"));
     }
 
     #[test]

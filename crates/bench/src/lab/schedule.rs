@@ -10,7 +10,7 @@ use thalweg_wire::time::Dts;
 
 use crate::stamp;
 
-/// A stream of 30 pictures and 43 frames of sound a second, 1.9 Mbit/s of picture, without end.
+/// A stream of 30 pictures and 43 frames of sound a second, without end.
 ///
 /// Both ends know it, so that what does not come is known by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Schedule {
     pub began_ns: u64,
     /// From key frame to key frame, 1 or more seconds.
     pub gop_s: u64,
+    /// Of pictures, kbit/s.
+    pub kbps: u64,
 }
 
 /// The part of a stream that counts. It begins with a key frame.
@@ -34,6 +36,14 @@ pub struct Window {
     pub ns: Range<u64>,
 }
 
+impl Window {
+    /// So many bytes over its time.
+    pub fn kbit_per_s(&self, bytes: u64) -> f64 {
+        let seconds = self.ns.end.saturating_sub(self.ns.start) as f64 / S as f64;
+        bytes as f64 * 8.0 / 1000.0 / seconds.max(f64::MIN_POSITIVE)
+    }
+}
+
 /// A frame that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
@@ -43,6 +53,9 @@ pub(super) struct Due {
 }
 
 impl Schedule {
+    /// The usual rate of pictures, kbit/s.
+    pub const KBPS: u64 = 1900;
+
     /// The part that begins with the first key frame due at this moment or later.
     pub fn window(&self, from_ns: u64, seconds: u64) -> Window {
         let gop_s = self.gop_s.max(1);
@@ -79,13 +92,16 @@ impl Schedule {
             return Frame::new(Kind::Audio, dts, payload);
         }
         let gop = self.gop_s.max(1) * PICTURES_PER_S;
+        // As large beside the others as in a stream of the usual rate.
+        let key_bytes = KEY_BYTES * self.kbps / Schedule::KBPS;
         let (body, bytes) = match due.number % gop {
-            0 => (KEY, KEY_BYTES),
+            0 => (KEY, key_bytes),
             _ => {
-                let all = KBPS * 1000 / 8 * self.gop_s.max(1) as usize;
-                (DELTA, (all - KEY_BYTES) / (gop - 1) as usize)
+                let all = self.kbps * 1000 / 8 * self.gop_s.max(1);
+                (DELTA, (all - key_bytes) / (gop - 1))
             }
         };
+        let bytes = bytes as usize;
         let picture = Frame::new(Kind::Video, dts, Bytes::from_static(body));
         stamp::stamped(&picture, due.number, now_ns, bytes)
     }
@@ -102,8 +118,8 @@ const S: u64 = 1_000_000_000;
 const PICTURES_PER_S: u64 = 30;
 /// AAC of 1024 samples at 44.1 kHz.
 const SOUNDS_PER_S: u64 = 43;
-const KBPS: usize = 1900;
-const KEY_BYTES: usize = 60_000;
+/// At the usual rate.
+const KEY_BYTES: u64 = 60_000;
 const SOUND_BYTES: usize = 372;
 /// H.264, composition offset 0, a slice that is none: nobody decodes it.
 const KEY: &[u8] = b"\x17\x01\0\0\0\0\0\0\x02\x65\x80";
@@ -115,8 +131,8 @@ mod tests {
 
     #[test]
     fn the_stream_has_its_rate_and_its_key_frames() {
-        for gop_s in [1, 2] {
-            let schedule = Schedule { began_ns: 7 * S, gop_s };
+        for (gop_s, want) in [(1, 1900), (2, 1900), (1, 1000)] {
+            let schedule = Schedule { began_ns: 7 * S, gop_s, kbps: want };
             let frames: Vec<Due> = schedule.frames().take_while(|d| d.ns < 67 * S).collect();
             assert!(frames.is_sorted_by_key(|d| d.ns));
             let sent: Vec<Frame> = frames.iter().map(|d| schedule.frame(*d, d.ns)).collect();
@@ -124,7 +140,7 @@ mod tests {
             assert_eq!((of(Kind::Video).count(), of(Kind::Audio).count()), (1800, 2580));
             assert_eq!(of(Kind::Video).filter(|f| f.key).count() as u64, 60 / gop_s);
             let kbps = of(Kind::Video).map(|f| f.payload.len()).sum::<usize>() / 60 * 8 / 1000;
-            assert!((1880..=1900).contains(&kbps), "{kbps}");
+            assert!((want - 20..=want).contains(&(kbps as u64)), "{kbps}");
             assert!(of(Kind::Audio).all(|f| f.payload.len() == SOUND_BYTES && f.is_media()));
             for (due, frame) in frames.iter().zip(&sent) {
                 let stamp = stamp::read(frame).unwrap();
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_window_is_whole_and_begins_with_a_key_frame() {
-        let schedule = Schedule { began_ns: 5 * S, gop_s: 2 };
+        let schedule = Schedule { began_ns: 5 * S, gop_s: 2, kbps: Schedule::KBPS };
         let window = schedule.window(8 * S + 1, 30);
         assert_eq!((window.video, window.audio), (120..1020, 172..1462));
         assert_eq!((window.gop, window.ns), (60, 9 * S..39 * S));

@@ -13,6 +13,23 @@ pub struct Score {
     video: Seen,
     audio: Seen,
     damaged: u64,
+    /// Of the frames that came.
+    bytes: u64,
+}
+
+/// A frame that is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Came {
+    /// Of sound or of pictures.
+    pub kind: Kind,
+    /// Its number.
+    pub number: u64,
+    /// How long after it was sent.
+    pub after_ns: u64,
+    /// Whether it is as it was sent.
+    pub is_whole: bool,
+    /// Its length.
+    pub bytes: usize,
 }
 
 /// What a run came to.
@@ -38,6 +55,10 @@ pub struct Figures {
     pub damaged: u64,
     /// From the viewer's first packet to its first picture, ms.
     pub first_picture_ms: Option<f64>,
+    /// What came of the stream over its time, sound and pictures.
+    pub kbit_per_s: f64,
+    /// What the greedy flow beside it got in that time, where there was one.
+    pub beside_kbit_per_s: Option<f64>,
     /// Why it ended before its time.
     pub ended: Option<String>,
 }
@@ -69,19 +90,20 @@ impl Score {
             missing: range.end - range.start,
         };
         let (video, audio) = (seen(&window.video), seen(&window.audio));
-        Score { window, video, audio, damaged: 0 }
+        Score { window, video, audio, damaged: 0, bytes: 0 }
     }
 
-    /// A frame is there: its number, when it was sent, and whether it is as it was sent. One that does
-    /// not count, or was there before, changes nothing.
-    pub fn arrive(&mut self, kind: Kind, number: u64, sent_ns: u64, now_ns: u64, is_whole: bool) {
-        let seen = match kind {
+    /// A frame is there. One that does not count, or was there before, changes nothing.
+    pub fn arrive(&mut self, came: Came) {
+        let seen = match came.kind {
             Kind::Video => &mut self.video,
             Kind::Audio => &mut self.audio,
             Kind::Data => return,
         };
-        let is_new = seen.arrive(number, now_ns.saturating_sub(sent_ns) as f64 / 1e6);
-        self.damaged += u64::from(is_new && !is_whole);
+        if seen.arrive(came.number, came.after_ns as f64 / 1e6) {
+            self.damaged += u64::from(!came.is_whole);
+            self.bytes += came.bytes as u64;
+        }
     }
 
     /// Whether nothing is missing.
@@ -102,6 +124,7 @@ impl Score {
             audio_frames: self.audio.delays_ms.len() as u64,
             audio_lost: self.audio.missing,
             damaged: self.damaged,
+            kbit_per_s: self.window.kbit_per_s(self.bytes),
             ..Figures::default()
         }
     }
@@ -152,9 +175,13 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
+    fn came(kind: Kind, number: u64, after_ns: u64) -> Came {
+        Came { kind, number, after_ns, is_whole: true, bytes: 1000 }
+    }
+
     /// 4 GOPs of 5 pictures, from number 10 on, and 10 frames of sound.
     fn score() -> Score {
-        Score::new(Window { video: 10..30, audio: 3..13, gop: 5, ns: 0..1 })
+        Score::new(Window { video: 10..30, audio: 3..13, gop: 5, ns: 0..1000 * MS })
     }
 
     #[test]
@@ -162,8 +189,8 @@ mod tests {
         let mut score = score();
         for number in 0..40 {
             let ms = if (10..30).contains(&number) { number + 1 } else { 5000 };
-            score.arrive(Kind::Video, number, 7 * MS, (7 + ms) * MS, true);
-            score.arrive(Kind::Audio, number, 0, 401 * MS, true);
+            score.arrive(came(Kind::Video, number, ms * MS));
+            score.arrive(came(Kind::Audio, number, 401 * MS));
         }
         assert!(score.is_complete());
         let figures = score.figures();
@@ -171,6 +198,7 @@ mod tests {
         assert_eq!(figures.audio.map(|d| d.p99), Some(401.0));
         assert_eq!((figures.frames, figures.audio_frames), (20, 10));
         assert_eq!((figures.lost, figures.undecodable, figures.late), (0, 0, 0));
+        assert_eq!(figures.kbit_per_s, 240.0, "30 frames of 1000 bytes in a second");
     }
 
     #[test]
@@ -178,7 +206,7 @@ mod tests {
         let mut score = score();
         for number in (10..30).filter(|n| ![12, 14, 20].contains(n)) {
             let delay = if number == 29 { 400 * MS + 1 } else { 400 * MS };
-            score.arrive(Kind::Video, number, 0, delay, true);
+            score.arrive(came(Kind::Video, number, delay));
         }
         assert!(!score.is_complete());
         let figures = score.figures();
@@ -189,8 +217,8 @@ mod tests {
     #[test]
     fn a_frame_counts_once_and_one_that_changed_is_told() {
         let mut score = score();
-        score.arrive(Kind::Video, 10, 0, MS, false);
-        score.arrive(Kind::Video, 10, 0, 900 * MS, false);
+        score.arrive(Came { is_whole: false, ..came(Kind::Video, 10, MS) });
+        score.arrive(Came { is_whole: false, ..came(Kind::Video, 10, 900 * MS) });
         let figures = score.figures();
         assert_eq!((figures.damaged, figures.lost, figures.late), (1, 19, 0));
     }

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use thalweg_bench::lab::report::{self, Row};
-use thalweg_bench::lab::{Carried, Cell, Figures, Namespaces, Run};
+use thalweg_bench::lab::{Carried, Cell, Figures, Namespaces, Run, Schedule};
 
 use crate::show;
 use crate::signals::told_to_stop;
@@ -32,8 +32,8 @@ use trial::{Network, Trial};
 /// machine, and nothing of it stays but the runs.
 ///
 /// Cells: loss-N (N per cent of the packets, each for itself), burst-20 (20 %, 5 in a row), outage (40 ms
-/// of nothing after each 160 ms), rate (3 Mbit/s, and 1.2 for a fifth of the time); all in both
-/// directions. docs/ref/lab.md says how it is done and what the columns mean.
+/// of nothing after each 160 ms), rate (3 Mbit/s, and 1.2 for a fifth of the time), narrow (3 Mbit/s all
+/// the time); all in both directions. docs/ref/lab.md says how it is done and what the columns mean.
 ///
 /// The whole table: `thalweg lab --rtt 50,100,200 --gop 1,2`. A first look: `thalweg lab --quick`.
 #[derive(Debug, clap::Args)]
@@ -68,6 +68,13 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "live", value_name = "NAMES",
           value_parser = plan::cc)]
     cc: Vec<thalweg_bench::lab::Cc>,
+    /// Rate of the stream's pictures, kbit/s; 128 of sound come to that.
+    #[arg(long, value_name = "KBIT", default_value_t = Schedule::KBPS,
+          value_parser = clap::value_parser!(u64).range(100..=20_000))]
+    kbps: u64,
+    /// A greedy flow of TCP on the same path, with this congestion control of the kernel's: cubic or bbr.
+    #[arg(long, value_name = "NAME", value_parser = plan::kernel_cc)]
+    beside: Option<thalweg_bench::lab::Cc>,
     /// Keep every run in this file, a line of JSON each, after those that are there. Without this:
     /// bench/runs/DATE-MACHINE/lab.jsonl.
     #[arg(long, value_name = "FILE")]
@@ -190,7 +197,10 @@ fn words(outcome: &Result<Figures, String>) -> String {
         format!("p50 {:.0} p95 {:.0} p99 {:.0} max {:.0} ms", d.p50, d.p95, d.p99, d.max)
     });
     let Figures { lost, undecodable, late, frames, .. } = figures;
-    format!("{delays}, {lost} lost, {undecodable} undecodable, {late} late of {frames}")
+    let beside = figures.beside_kbit_per_s.map_or(String::new(), |beside| {
+        format!("; {:.0} kbit/s, {beside:.0} beside it", figures.kbit_per_s)
+    });
+    format!("{delays}, {lost} lost, {undecodable} undecodable, {late} late of {frames}{beside}")
 }
 
 /// The file of runs.
@@ -216,6 +226,8 @@ struct Record<'a> {
     seed: u64,
     seconds: u64,
     way: String,
+    kbps: u64,
+    beside: Option<&'static str>,
     not_run: Option<&'a str>,
     figures: Option<&'a Figures>,
     publisher: Option<thalweg_bench::lab::ends::Sent>,
@@ -256,6 +268,8 @@ impl Out {
             seed: trial.seed,
             seconds: trial.seconds,
             way: trial.way.to_string(),
+            kbps: trial.kbps,
+            beside: trial.beside.map(thalweg_bench::lab::Cc::name),
             not_run: done.outcome.as_ref().err().map(String::as_str),
             figures: done.outcome.as_ref().ok(),
             publisher: done.sent,

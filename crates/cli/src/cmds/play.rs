@@ -6,12 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use thalweg_client::rtc::fallback::Way;
+use thalweg_client::rtc::fallback::{Memory, Way};
 use thalweg_client::{Error, Player, Trust};
-use thalweg_wire::flv;
-use thalweg_wire::media::{Frame, Kind};
-use thalweg_wire::time::Dts;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use thalweg_wire::media::Frame;
+use thalweg_wire::rtmp::command::code;
+use thalweg_wire::rtmp_udp::Close;
 
 use crate::outlet::{self, Mode};
 use crate::progress::Progress;
@@ -20,6 +19,9 @@ use crate::signals::told_to_stop;
 use crate::trust;
 
 mod rtc;
+mod writer;
+
+use writer::{Sink, Writer};
 
 /// Watch a stream: into a file, onto standard output, or as a line of statistics.
 ///
@@ -52,8 +54,6 @@ pub(crate) struct Args {
     trust: trust::Args,
 }
 
-type Sink = Box<dyn AsyncWrite + Unpin + Send>;
-
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let trust = args.trust.trust()?;
     let mut stop = pin!(told_to_stop());
@@ -62,14 +62,17 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Some(path) => Some(Writer::new(open(path, args.overwrite).await?)),
         None => None,
     };
+    let mut memory = Memory::default();
     let mut player = tokio::select! {
-        player = connect(&args, &trust) => player?,
+        player = connect(&args, &trust, &mut memory) => player?,
         () = &mut stop => return Ok(ExitCode::SUCCESS),
     };
     let mut reading = rtc::Reading::default();
     let mut progress = Progress::start("playing", args.quiet);
+    let watching =
+        watch(&args, &trust, &mut player, &mut writer, &mut progress, &mut reading, &mut memory);
     let watched = tokio::select! {
-        watched = player.watch(&mut writer, &mut progress, &mut reading) => watched,
+        watched = watching => watched,
         () = after(args.duration) => Ok(()),
         () = &mut stop => Ok(()),
     };
@@ -78,7 +81,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         writer.finish().await?;
     }
     progress.finish();
-    if let Watched::Udp(player) = player {
+    if let Watched::Udp(mut player) = player {
+        if !watched.as_ref().is_err_and(|error| error.downcast_ref().is_some_and(is_end)) {
+            player.stall();
+        }
         if !args.quiet {
             reading.finish(&player);
         }
@@ -87,16 +93,50 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     }
     match watched.map_err(anyhow::Error::downcast::<Error>) {
         Ok(()) => {}
-        Err(Ok(
-            over
-            @ (Error::Ended(_) | Error::Closed | Error::WebSocketClosed { .. } | Error::Udp(_)),
-        )) => {
-            show::note(over);
-        }
+        Err(Ok(over)) if is_end(&over) => show::note(over),
         Err(Ok(error)) => return Err(error.into()),
         Err(Err(error)) => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Watches until the stream ends. A play over UDP that breaks off goes on as it began, over UDP or TCP.
+async fn watch(
+    args: &Args,
+    trust: &Trust,
+    player: &mut Watched,
+    writer: &mut Option<Writer>,
+    progress: &mut Progress,
+    reading: &mut rtc::Reading,
+    memory: &mut Memory,
+) -> Result<()> {
+    loop {
+        let Err(error) = player.watch(writer, progress, reading).await else { return Ok(()) };
+        let broken_off = error.downcast_ref().filter(|error: &&Error| error.is_broken_off());
+        let (Watched::Udp(udp), Some(why)) = (&mut *player, broken_off) else { return Err(error) };
+        if args.no_fallback {
+            return Err(error);
+        }
+        udp.stall();
+        show::note(format_args!("{why}; connecting anew (code {})", rtc::RECONNECTING));
+        let session = udp.session().map(str::to_owned);
+        let options = args.rtc.options();
+        let way = rtc::again(&args.url, trust, &options, memory, session).await?;
+        *player = Watched::from(way);
+        if let Some(writer) = writer {
+            writer.go_on();
+        }
+    }
+}
+
+/// Whether that is how a stream ends, and no failure.
+fn is_end(error: &Error) -> bool {
+    match error {
+        Error::Ended(status) => status.code != code::CONNECT_CLOSED,
+        Error::Closed | Error::WebSocketClosed { .. } => true,
+        Error::Udp(lost) => lost.close() == Some(Close::None),
+        _ => false,
+    }
 }
 
 /// What is watched.
@@ -107,8 +147,8 @@ enum Watched {
 }
 
 /// Connects; says so when that takes long, because the stream has not begun.
-async fn connect(args: &Args, trust: &Trust) -> Result<Watched, Error> {
-    let mut connecting = pin!(connect_in_mode(args, trust));
+async fn connect(args: &Args, trust: &Trust, memory: &mut Memory) -> Result<Watched, Error> {
+    let mut connecting = pin!(connect_in_mode(args, trust, memory));
     tokio::select! {
         player = &mut connecting => return player,
         () = tokio::time::sleep(PATIENCE) => {}
@@ -117,22 +157,36 @@ async fn connect(args: &Args, trust: &Trust) -> Result<Watched, Error> {
     connecting.await
 }
 
-async fn connect_in_mode(args: &Args, trust: &Trust) -> Result<Watched, Error> {
+async fn connect_in_mode(
+    args: &Args,
+    trust: &Trust,
+    memory: &mut Memory,
+) -> Result<Watched, Error> {
     if args.rtc.mode == Mode::Live {
         let player = Player::connect_with(&args.url, trust).await?;
         return Ok(Watched::Tcp(Box::new(player), Vec::new()));
     }
-    let way = rtc::connect(&args.url, trust, &args.rtc.options(), !args.no_fallback).await?;
-    Ok(match way {
-        Way::Udp(player) => Watched::Udp(player),
-        Way::Tcp(player, frames, _) => Watched::Tcp(player, frames),
-    })
+    let options = args.rtc.options();
+    if args.no_fallback {
+        let player = thalweg_client::rtc::Player::connect(&args.url, trust, &options).await?;
+        return Ok(Watched::Udp(Box::new(player)));
+    }
+    Ok(rtc::connect(&args.url, trust, &options, memory).await?.into())
 }
 
 async fn after(duration: Option<Duration>) {
     match duration {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
+    }
+}
+
+impl From<Way> for Watched {
+    fn from(way: Way) -> Watched {
+        match way {
+            Way::Udp(player) => Watched::Udp(player),
+            Way::Tcp(player, frames, _) => Watched::Tcp(player, frames),
+        }
     }
 }
 
@@ -184,49 +238,5 @@ async fn open(path: &str, overwrite: bool) -> Result<Sink> {
     }
 }
 
-/// Writes FLV. The file's flags say which kinds there are, so the first frames are held back until
-/// the first that is media; that one has time 0, whatever the time of the stream.
-struct Writer {
-    sink: Sink,
-    held: Vec<Frame>,
-    zero: Option<Dts>,
-}
-
-impl Writer {
-    fn new(sink: Sink) -> Writer {
-        Writer { sink, held: Vec::new(), zero: None }
-    }
-
-    /// Writes a frame; false when nobody reads any more.
-    async fn write(&mut self, frame: Frame) -> Result<bool> {
-        if self.zero.is_none() && !frame.is_media() && self.held.len() < HELD_MAX {
-            self.held.push(frame);
-            return Ok(true);
-        }
-        let mut out = Vec::new();
-        if self.zero.is_none() {
-            let seen = |kind| self.held.iter().chain([&frame]).any(|f| f.kind == kind);
-            out.extend_from_slice(&flv::file_header(seen(Kind::Audio), seen(Kind::Video)));
-        }
-        let zero = *self.zero.get_or_insert(frame.dts);
-        for frame in self.held.drain(..).chain([frame]) {
-            flv::write_tag(&mut out, &Frame { dts: (frame.dts - zero).max(0), ..frame });
-        }
-        match self.sink.write_all(&out).await {
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-            other => Ok(other.map(|()| true)?),
-        }
-    }
-
-    async fn finish(mut self) -> Result<()> {
-        match self.sink.shutdown().await {
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
-    }
-}
-
 /// An answer takes no longer, but for streams that have not begun.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Headers of a stream are three; more are some other thing's.
-const HELD_MAX: usize = 16;

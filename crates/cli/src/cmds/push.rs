@@ -13,7 +13,7 @@ use thalweg_wire::time::Dts;
 use tokio::io::AsyncRead;
 
 use crate::clock;
-use crate::outlet::{self, Outlet, Route};
+use crate::outlet::{self, Mode, Outlet, Route};
 use crate::progress::Progress;
 use crate::show;
 use crate::signals::told_to_stop;
@@ -65,11 +65,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         let may_pass = error.downcast_ref::<Error>().is_some_and(Error::may_pass);
         // A connection that held for a while has earned its tries again.
         tries = if began.elapsed() > STEADY { 0 } else { tries };
+        let is_rtc = args.rtc.mode == Mode::Rtc;
+        if may_pass && tries > 0 && tries == args.retries && is_rtc {
+            return Err(error.context(format!("{tries} tries are used up (code {GIVEN_UP})")));
+        }
         if !may_pass || tries == args.retries || args.source == STDIN {
             return Err(error);
         }
         tries += 1;
-        show::note(format_args!("{error:#}; trying again ({tries} of {})", args.retries));
+        let code = if is_rtc { format!(", code {RECONNECTING}") } else { String::new() };
+        show::note(format_args!("{error:#}; trying again ({tries} of {}{code})", args.retries));
         tokio::select! {
             () = tokio::time::sleep(args.retry_wait) => {}
             () = &mut stop => return Ok(ExitCode::SUCCESS),
@@ -193,6 +198,9 @@ fn explain(source: &str, error: &flv::Error) -> anyhow::Error {
     }
 }
 
+/// The vendor's events: the connection is lost and made anew; it could not be.
+const RECONNECTING: i32 = 1102;
+const GIVEN_UP: i32 = -1307;
 /// A source's name for standard input.
 const STDIN: &str = "-";
 const STEADY: Duration = Duration::from_secs(30);

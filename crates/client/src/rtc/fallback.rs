@@ -2,11 +2,13 @@
 //!
 //! UDP is tried first. When it has not shaken hands after a second, TCP is tried beside it, and the
 //! first that brings a key frame wins. A refusal that plain play may survive - the signature, the cap
-//! of viewers - goes to TCP at once, where the policy for plain play decides.
+//! of viewers - goes to TCP at once, where the policy for plain play decides. A play that breaks off goes
+//! on in the same way.
 
 use std::time::{Duration, Instant};
 
 use thalweg_wire::media::Frame;
+use thalweg_wire::rtmp_udp::client::Wishes;
 
 use super::link::{Dialed, Link, Options};
 use super::player::Player;
@@ -50,6 +52,8 @@ impl std::fmt::Display for Why {
 #[derive(Debug, Default)]
 pub struct Memory {
     blocked_at: Option<Instant>,
+    /// When a play over UDP broke off last.
+    broke_at: Option<Instant>,
 }
 
 /// Connects over UDP, or over TCP where that does not do.
@@ -84,6 +88,27 @@ pub async fn connect(
             over_tcp(url, trust, error).await
         }
     }
+}
+
+/// Goes on with a play over UDP that has [broken off](Error::is_broken_off): as at the start, in the
+/// place of the `session` that is gone, because the viewer's network may only have changed. One that
+/// breaks off again within a minute goes over TCP.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn again(
+    url: &str,
+    trust: &Trust,
+    options: &Options,
+    memory: &mut Memory,
+    session: Option<String>,
+) -> Result<Way, Error> {
+    let before = memory.broke_at.replace(Instant::now());
+    if before.is_some_and(|at| at.elapsed() < BLOCKED_PAUSE) {
+        memory.blocked_at = memory.broke_at;
+    }
+    let wishes = Wishes { resume: session, ..options.wishes.clone() };
+    connect(url, trust, &Options { wishes, ..options.clone() }, memory).await
 }
 
 /// Both, and the first that brings a picture wins.

@@ -92,7 +92,7 @@ impl Player {
         })
     }
 
-    /// The server's name for this session: to come back under from another network.
+    /// The server's name for this session: to come back under, with [`fallback::again`](super::fallback::again).
     pub fn session(&self) -> Option<&str> {
         self.link.talk.name()
     }
@@ -100,6 +100,12 @@ impl Player {
     /// How the session fares.
     pub fn status(&self) -> &NetStatus {
         &self.meter.status
+    }
+
+    /// Nothing comes any more: the picture that has stood still since then counts as a freeze.
+    pub fn stall(&mut self) {
+        self.playout.end(Instant::now());
+        self.meter.status.freezes = self.playout.stats().freezes;
     }
 
     /// What came and what did not.

@@ -165,6 +165,13 @@ impl Playout {
         }
     }
 
+    /// Nothing comes any more: a picture that has stood still for long enough by now has frozen.
+    pub fn end(&mut self, now: Instant) {
+        if let Some((_, at)) = self.shown.take() {
+            self.note_still(at, now);
+        }
+    }
+
     /// Takes a frame, in the order of decoding.
     pub fn push(&mut self, arrived: Arrived, now: Instant) {
         self.learn(&arrived, now);
@@ -275,13 +282,18 @@ impl Playout {
         self.stats.shown += 1;
         if let Some((last, at)) = self.shown.replace((dts, now)) {
             self.interval.learn(dts.saturating_sub(last) as f64);
-            let still = now.saturating_duration_since(at);
-            if still > FREEZE.max(ms(3.0 * self.interval.0)) {
-                self.stats.freezes += 1;
-                self.stats.frozen += still;
-            }
+            self.note_still(at, now);
         }
         Due { arrived, show }
+    }
+
+    /// A picture was there from `at` on.
+    fn note_still(&mut self, at: Instant, now: Instant) {
+        let still = now.saturating_duration_since(at);
+        if still > FREEZE.max(ms(3.0 * self.interval.0)) {
+            self.stats.freezes += 1;
+            self.stats.frozen += still;
+        }
     }
 }
 
@@ -513,5 +525,21 @@ mod tests {
         viewer.play(6, |dts| if dts < 2000 { 1050 } else { 50 });
         let (at, dts) = *viewer.shown.last().unwrap();
         assert!(at - (dts as u64) < 300, "{at} {dts}");
+    }
+
+    #[test]
+    fn a_picture_that_stands_still_at_the_end_has_frozen_once() {
+        let mut viewer = Viewer::new();
+        for at in 0..1000 {
+            if at % 40 == 0 {
+                viewer.come(at, at as Dts, false);
+            }
+            viewer.tick(at);
+        }
+        assert_eq!(viewer.playout.stats().freezes, 0);
+        for _ in 0..2 {
+            viewer.playout.end(viewer.at(3000));
+            assert_eq!(viewer.playout.stats().freezes, 1);
+        }
     }
 }

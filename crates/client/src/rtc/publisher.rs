@@ -31,8 +31,11 @@ pub struct Publisher {
 pub enum News {
     /// It wants a key frame, within one frame.
     KeyWanted,
-    /// The path is too narrow for the stream.
-    TooNarrow,
+    /// The path is too narrow for the stream: what the server says it gets of it.
+    TooNarrow {
+        /// In its last half second.
+        kbit_per_s: u32,
+    },
     /// Anything else.
     Status(Status),
 }
@@ -85,7 +88,9 @@ impl Publisher {
             tokio::select! {
                 action = self.outflow.next() => match action? {
                     Action::Say(message) => self.link.say(&message),
-                    Action::TooNarrow => return Ok(News::TooNarrow),
+                    Action::TooNarrow => {
+                        return Ok(News::TooNarrow { kbit_per_s: self.report.kbit_per_s });
+                    }
                     // Streams are the outflow's affair.
                     Action::Reset(..) => {}
                 },
@@ -103,21 +108,25 @@ impl Publisher {
         }
     }
 
-    /// Works for a while, and keeps what the server says about key frames to itself.
+    /// Works for a while, or until there is news, for whoever cannot make a key frame: that one is
+    /// wanted is kept from it.
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    pub async fn run_until(&mut self, at: Instant) -> Result<(), Error> {
-        let over = async {
+    pub async fn run_until(&mut self, at: Instant) -> Result<Option<News>, Error> {
+        let news = async {
             loop {
-                self.next().await?;
+                match self.next().await? {
+                    News::KeyWanted => {}
+                    news => return Ok(Some(news)),
+                }
             }
         };
         tokio::select! {
             // The work first: what can go out at once does.
             biased;
-            over = over => over,
-            () = tokio::time::sleep_until(at.into()) => Ok(()),
+            news = news => news,
+            () = tokio::time::sleep_until(at.into()) => Ok(None),
         }
     }
 
@@ -146,7 +155,7 @@ impl Publisher {
         self.look_at = now + RATE_SPAN;
         let vitals = self.link.connection().vitals();
         let sender = self.outflow.sender();
-        let (stats, queued, gated) = (sender.stats(), sender.queued_frames(), sender.is_gated());
+        let (stats, queued, gated) = (sender.stats(now), sender.queued_frames(), sender.is_gated());
         let Rate { since, video_bytes, audio_bytes, pictures } =
             std::mem::replace(&mut self.rate, Rate::new(now));
         let seconds = now.saturating_duration_since(since).as_secs_f64();

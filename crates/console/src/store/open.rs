@@ -40,6 +40,11 @@ impl Place {
         Place { data_dir: data_dir.into(), url: None }
     }
 
+    /// Whether there is one, as far as can be told without asking a database.
+    pub fn exists(&self) -> bool {
+        self.url.is_some() || self.data_dir.join(SQLITE_FILE).exists()
+    }
+
     /// Where the key to its secrets is.
     pub fn key_file(&self) -> PathBuf {
         self.data_dir.join("store.key")
@@ -55,7 +60,7 @@ impl Place {
             }
             return Database::postgres(url).await;
         }
-        let file = self.data_dir.join("thalweg.db");
+        let file = self.data_dir.join(SQLITE_FILE);
         prepare(&self.data_dir, &file, may_make)
             .map_err(|e| vault::unavailable("open", &file, &e))?;
         vault::warn_if_open(&file);
@@ -145,4 +150,6 @@ pub(super) fn now() -> u64 {
 }
 
 /// Something known, encrypted: it tells the right key from another.
+/// The database of a folder.
+const SQLITE_FILE: &str = "thalweg.db";
 const CHECK: Cell<'static> = Cell { column: "meta.value", row: "key-check" };

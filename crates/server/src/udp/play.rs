@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thalweg_access::{Action, Reason};
-use thalweg_hub::{Batch, Bell, Depth, Filter, Protocol, Seq, Stream, Subscription};
-use thalweg_quic::Outflow;
+use thalweg_hub::{
+    Batch, Bell, Depth, Filter, Orders, Protocol, Seq, Stream, Subscription, Watching,
+};
+use thalweg_quic::{Outflow, Vitals};
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
 use thalweg_wire::rtmp_udp::Close;
 use thalweg_wire::rtmp_udp::control::ServerStat;
-use thalweg_wire::rtmp_udp::sender::{Action as Wish, Sender, Start};
+use thalweg_wire::rtmp_udp::sender::{Action as Wish, Sender, Start, Stats};
 use thalweg_wire::rtmp_udp::server::Event;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::board;
-use super::peer::{Over, Peer, unix_us};
+use super::peer::{Over, Peer, close_of, unix_us};
 use super::seats::Seat;
 use crate::clock::now;
 use crate::context::{Denial, Permit};
@@ -28,6 +30,8 @@ use crate::viewing::Viewing;
 struct Watch {
     outflow: Outflow,
     subscription: Subscription,
+    /// Whether it was sent away.
+    orders: Orders,
     batch: Batch,
     /// Rings for each frame.
     news: Arc<Notify>,
@@ -52,6 +56,13 @@ impl Peer {
             Some(reason) => Err(Denial::from(reason)),
             None => granted,
         };
+        let granted = match granted {
+            Ok((permit, address)) => match self.ask_remote(Action::Play, &permit, &address).await {
+                Ok(said) => said.map(|()| permit),
+                Err(over) => return over,
+            },
+            Err(denial) => Err(denial),
+        };
         let mut permit = match granted {
             Ok(permit) => permit,
             Err(denial) => return self.refuse(Action::Play, &url, denial),
@@ -64,18 +75,18 @@ impl Peer {
             Ok(seat) => seat,
             Err(reason) => return self.refuse(Action::Play, &url, reason.into()),
         };
-        let subscription = match self.subscribe(&mut permit, &mut seat).await {
-            Ok(Ok(subscription)) => subscription,
+        let (subscription, watching) = match self.subscribe(&mut permit, &mut seat).await {
+            Ok(Ok(subscribed)) => subscribed,
             Ok(Err(denial)) => {
                 drop(permit);
                 return self.refuse(Action::Play, &url, denial);
             }
             Err(over) => return over,
         };
-        if let Err(error) = self.talk.accept(now(), &self.name) {
+        if let Err(error) = self.talk.accept(&self.name) {
             return error.into();
         }
-        self.watch(permit, subscription, seat).await
+        self.watch(permit, subscription, watching, seat).await
     }
 
     /// Waits until the stream is live, as long as is configured, or until the viewer goes away.
@@ -83,9 +94,11 @@ impl Peer {
         &mut self,
         permit: &mut Permit,
         seat: &mut Seat,
-    ) -> Result<Result<Subscription, Denial>, Over> {
+    ) -> Result<Result<(Subscription, Watching), Denial>, Over> {
         let (ctx, connection) = (Arc::clone(&self.ctx), self.connection.clone());
-        let mut subscribed = std::pin::pin!(ctx.subscribe(permit, Protocol::RtmpUdp));
+        let agent = self.agent.clone();
+        let subscribed = ctx.subscribe(permit, Protocol::RtmpUdp, self.address, &agent);
+        let mut subscribed = std::pin::pin!(subscribed);
         loop {
             tokio::select! {
                 subscription = &mut subscribed => return Ok(subscription),
@@ -98,16 +111,25 @@ impl Peer {
         }
     }
 
-    async fn watch(&mut self, permit: Permit, subscription: Subscription, seat: Seat) -> Over {
+    async fn watch(
+        &mut self,
+        permit: Permit,
+        subscription: Subscription,
+        watching: Watching,
+        seat: Seat,
+    ) -> Over {
         let max = permit.udp_viewers_max;
         let stream = Arc::clone(subscription.stream());
         let entry = self.ctx.udp.board.enter(stream.key().to_string(), max);
-        let viewing = Viewing::new(&self.ctx, permit, Protocol::RtmpUdp, self.address, &self.agent);
-        let mut watch = Watch::new(self, subscription, seat, entry);
+        let viewing = Viewing::new(&self.ctx, permit, watching);
+        let mut watch = Watch::new(self, subscription, viewing.orders(), seat, entry);
         stream.hang(Arc::clone(&watch.bell));
         let over = self.run_watch(&mut watch).await;
         stream.take_down(&watch.bell);
+        // What came since the last tick.
+        watch.count(&self.connection.vitals());
         let end = match &over {
+            Over::Told(Close::Auth, _) => watch.orders.away().map_or(End::PeerGone, End::SentAway),
             Over::Told(Close::TooSlow, _) => End::TooSlow,
             Over::Told(Close::None | Close::GoingAway, _) => End::StreamEnded,
             Over::Done => End::Dismissed,
@@ -176,11 +198,7 @@ impl Peer {
             Event::ClockRequest { id, asked_us } => self.answer_clock(id, asked_us),
             Event::Ended => return Err(Over::Done),
             // A viewer has nothing else to say that means anything here.
-            Event::Connect(_)
-            | Event::Publish(_)
-            | Event::Play(_)
-            | Event::Config(_)
-            | Event::Clock(_) => {}
+            Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Config(_) => {}
         }
         Ok(())
     }
@@ -195,16 +213,16 @@ impl Peer {
             let words = format!("the viewer has been silent for {} s", SILENCE_MAX.as_secs());
             return Err(Over::Told(Close::Timeout, Status::error(code::CONNECT_CLOSED, words)));
         }
+        if let Some(away) = watch.orders.look(vitals.bytes_sent) {
+            let denial = Denial::from(away);
+            return Err(Over::Told(close_of(denial.reason), denial.to_status(Action::Play)));
+        }
         let stream = watch.subscription.stream();
         let snapshot = stream.snapshot(now());
         let audio = snapshot.audio.map_or(0, |a| a.bits_per_s);
         let video = snapshot.video.map_or(0, |v| v.bits_per_s);
         self.connection.set_bitrate(audio + video);
-        stream.count_sent(Protocol::RtmpUdp, vitals.bytes_sent.saturating_sub(watch.sent));
-        watch.sent = vitals.bytes_sent;
-        let sender = watch.outflow.sender();
-        let stats = sender.stats();
-        watch.entry.sending(&stats, &vitals);
+        let stats = watch.count(&vitals);
         if ticks.is_multiple_of(TICKS_A_STAT) {
             let us = |time: Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
             let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
@@ -215,7 +233,7 @@ impl Peer {
                 packets_lost: count(vitals.packets_lost),
                 frames_dropped: count(stats.dropped.iter().sum()),
                 viewers: u16::try_from(watch.seat.viewers()).unwrap_or(u16::MAX),
-                gated: sender.is_gated(),
+                gated: watch.outflow.sender().is_gated(),
             };
             self.talk.say(&stat.to_message());
         }
@@ -224,7 +242,13 @@ impl Peer {
 }
 
 impl Watch {
-    fn new(peer: &Peer, subscription: Subscription, seat: Seat, entry: board::Entry) -> Watch {
+    fn new(
+        peer: &Peer,
+        subscription: Subscription,
+        orders: Orders,
+        seat: Seat,
+        entry: board::Entry,
+    ) -> Watch {
         let news = Arc::new(Notify::new());
         let ring = Arc::clone(&news);
         let vitals = peer.connection.vitals();
@@ -232,6 +256,7 @@ impl Watch {
         Watch {
             outflow: Outflow::new(peer.connection.clone(), sender),
             subscription,
+            orders,
             batch: Batch::default(),
             news,
             bell: Arc::new(Bell::new(move || ring.notify_one())),
@@ -244,6 +269,16 @@ impl Watch {
             heard: (now(), vitals.datagrams_received),
             sent: vitals.bytes_sent,
         }
+    }
+
+    /// Counts what has been sent, and how that went.
+    fn count(&mut self, vitals: &Vitals) -> Stats {
+        let bytes = vitals.bytes_sent.saturating_sub(self.sent);
+        self.sent = vitals.bytes_sent;
+        self.subscription.stream().count_sent(Protocol::RtmpUdp, bytes);
+        let stats = self.outflow.sender().stats(now());
+        self.entry.sending(&stats, vitals);
+        stats
     }
 
     /// Gives the sender what the stream has brought.

@@ -172,7 +172,7 @@ fn serve(input: &[u8], step: usize, accepts: bool) -> (Vec<String>, usize) {
                     );
                     if is_question && result.is_ok() {
                         result = if accepts {
-                            session.accept(now, "name")
+                            session.accept("name")
                         } else {
                             session.reject(&Status::error(code::PLAY_FAILED, "no"))
                         };

@@ -99,7 +99,7 @@ pub struct Stats {
     pub dropped: [u64; Reset::ALL.len()],
     /// Times that pictures were held back until the next key frame.
     pub gatings: u64,
-    /// How long, in all.
+    /// How long, in all; of a peer that does not acknowledge anything, up to twice G.
     pub gated: Duration,
 }
 
@@ -192,8 +192,10 @@ impl Sender {
     }
 
     /// What became of the frames.
-    pub fn stats(&self) -> Stats {
-        self.stats
+    pub fn stats(&self, now: Instant) -> Stats {
+        let gates = self.tracks.values().filter_map(|t| t.gated_since);
+        let still: Duration = gates.map(|since| self.gated_for(since, now)).sum();
+        Stats { gated: self.stats.gated + still, ..self.stats }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
@@ -576,8 +578,15 @@ impl Sender {
         if let Some(track) = self.tracks.get_mut(&(Kind::Video, track))
             && let Some(since) = track.gated_since.take()
         {
-            self.stats.gated += now.saturating_duration_since(since);
+            self.stats.gated += self.gated_for(since, now);
         }
+    }
+
+    /// How long pictures have been held back from a peer that was there: for one that is not, nothing
+    /// is held back.
+    fn gated_for(&self, since: Instant, now: Instant) -> Duration {
+        let gone = self.starved_since.map(|starved| starved + 2 * self.path.patience());
+        gone.map_or(now, |gone| gone.min(now)).saturating_duration_since(since)
     }
 }
 

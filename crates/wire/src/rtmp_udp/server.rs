@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::control::{
-    ClockResponse, Message, Preamble, Reader, Report, clock_request, decode_clock_request, types,
+    ClockResponse, Message, Preamble, Reader, Report, decode_clock_request, types,
 };
 use super::sender::Start;
 use crate::amf0::Value;
@@ -29,14 +29,13 @@ pub struct Session {
     phase: Phase,
     preamble: Vec<u8>,
     reader: Reader,
-    /// Bytes that came while a question was open.
-    held: Vec<u8>,
+    /// Bytes that came while a question was open, a second's together, and when.
+    held: VecDeque<(Instant, Vec<u8>)>,
     connect: Option<Connect>,
     out: Vec<u8>,
     events: VecDeque<Event>,
     deadline: Option<Instant>,
     flood: Flood,
-    clock_requests: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +106,6 @@ pub enum Event {
         /// The peer's clock when it asked, microseconds.
         asked_us: u64,
     },
-    /// The peer's clock, as we asked for it.
-    Clock(ClockResponse),
     /// The peer ended its publication or play.
     Ended,
 }
@@ -131,24 +128,19 @@ impl Session {
             phase: Phase::Preamble,
             preamble: Vec::new(),
             reader: Reader::default(),
-            held: Vec::new(),
+            held: VecDeque::new(),
             connect: None,
             out: Vec::new(),
             events: VecDeque::new(),
             deadline: Some(now + COMMAND_MAX),
             flood: Flood::default(),
-            clock_requests: 0,
         }
-    }
-
-    /// Whether the peer may send media.
-    pub fn is_publishing(&self) -> bool {
-        self.phase == Phase::Publishing
     }
 
     /// Bytes kept of what is not whole, or waits for a decision.
     pub fn held_bytes(&self) -> usize {
-        self.reader.held_bytes() + self.held.capacity()
+        let held: usize = self.held.iter().map(|(_, bytes)| bytes.capacity()).sum();
+        self.reader.held_bytes() + held
     }
 
     /// The next thing to do. Ask until it answers [`Output::Timeout`].
@@ -173,7 +165,7 @@ impl Session {
         while !input.is_empty() {
             match self.phase {
                 Phase::Preamble => self.read_preamble(&mut input)?,
-                Phase::Deciding(_) => return self.hold(input),
+                Phase::Deciding(_) => return self.hold(now, input),
                 // What was on its way when it ended is nobody's fault.
                 Phase::Over => return Ok(()),
                 _ => match self.reader.read(&mut input)? {
@@ -213,11 +205,17 @@ impl Session {
         Ok(())
     }
 
-    fn hold(&mut self, input: &[u8]) -> Result<(), Error> {
-        if self.held.len() + input.len() > HELD_BYTES_MAX {
+    fn hold(&mut self, now: Instant, input: &[u8]) -> Result<(), Error> {
+        let held: usize = self.held.iter().map(|(_, bytes)| bytes.len()).sum();
+        if held + input.len() > HELD_BYTES_MAX {
             return Err(Misbehaved::TooManyCommands.into());
         }
-        self.held.extend_from_slice(input);
+        match self.held.back_mut() {
+            Some((at, bytes)) if now.saturating_duration_since(*at) < FLOOD_SPAN => {
+                bytes.extend_from_slice(input);
+            }
+            _ => self.held.push_back((now, input.to_vec())),
+        }
         Ok(())
     }
 }
@@ -228,7 +226,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Misused`] when nothing was asked; otherwise what the bytes held meanwhile bring.
-    pub fn accept(&mut self, now: Instant, session: &str) -> Result<(), Error> {
+    pub fn accept(&mut self, session: &str) -> Result<(), Error> {
         match self.take_question()? {
             Question::Connect => self.welcome(session),
             Question::Publish => {
@@ -243,7 +241,7 @@ impl Session {
                 self.status(&Status::ok(code::PLAY_START, "playing"));
             }
         }
-        self.handle_held(now)
+        self.handle_held()
     }
 
     /// Refuses what was asked, and says why: then the session is over.
@@ -290,12 +288,6 @@ impl Session {
         self.say(&ClockResponse { id, asked_us, came_us, answered_us }.to_message());
     }
 
-    /// Asks for the peer's clock.
-    pub fn ask_clock(&mut self, our_us: u64) {
-        self.clock_requests = self.clock_requests.wrapping_add(1);
-        self.say(&clock_request(self.clock_requests, our_us));
-    }
-
     fn take_question(&mut self) -> Result<Question, Error> {
         match self.phase {
             Phase::Deciding(question) => {
@@ -306,9 +298,10 @@ impl Session {
         }
     }
 
-    fn handle_held(&mut self, now: Instant) -> Result<(), Error> {
+    /// As when it came: who waited for minutes and reported all the while has not flooded.
+    fn handle_held(&mut self) -> Result<(), Error> {
         let held = std::mem::take(&mut self.held);
-        self.handle_bytes(now, &held)
+        held.into_iter().try_for_each(|(at, bytes)| self.handle_bytes(at, &bytes))
     }
 
     fn welcome(&mut self, session: &str) {
@@ -338,7 +331,7 @@ impl Session {
         self.phase = Phase::Over;
         self.deadline = None;
         self.reader = Reader::default();
-        self.held = Vec::new();
+        self.held = VecDeque::new();
     }
 }
 
@@ -353,13 +346,11 @@ impl Session {
                 self.events.push_back(Event::Report(report));
             }
             types::KEY_REQUEST => self.events.push_back(Event::KeyRequest),
+            // Nobody asked.
+            types::CLOCK_RESPONSE => drop(ClockResponse::decode(&message.body).ok_or_else(short)?),
             types::CLOCK_REQUEST => {
                 let (id, asked_us) = decode_clock_request(&message.body).ok_or_else(short)?;
                 self.events.push_back(Event::ClockRequest { id, asked_us });
-            }
-            types::CLOCK_RESPONSE => {
-                let response = ClockResponse::decode(&message.body).ok_or_else(short)?;
-                self.events.push_back(Event::Clock(response));
             }
             other if Kind::from_type(other).is_some() => {
                 if self.phase != Phase::Publishing {
@@ -476,7 +467,7 @@ struct Flood {
 impl Flood {
     fn count(&mut self, now: Instant) -> Result<(), Misbehaved> {
         let since = *self.since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= Duration::from_secs(1) {
+        if now.saturating_duration_since(since) >= FLOOD_SPAN {
             *self = Flood { since: Some(now), messages: 0 };
         }
         self.messages += 1;
@@ -499,5 +490,7 @@ const CONNECT: f64 = 1.0;
 const COMMAND_MAX: Duration = Duration::from_secs(5);
 /// What a client may send on while it waits to be let in: commands of a few hundred bytes.
 const HELD_BYTES_MAX: usize = 64 << 10;
+/// What is said in so long a time counts together.
+const FLOOD_SPAN: Duration = Duration::from_secs(1);
 /// Two reports, a question about the clock and a wish or two are what a second brings.
 const MESSAGES_PER_S_MAX: u32 = 200;

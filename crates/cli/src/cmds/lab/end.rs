@@ -3,12 +3,13 @@
 //! Whoever starts one holds its standard input; when that is closed, it ends, so that none outlives
 //! a lab that was killed.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use thalweg_bench::lab::ends::{self, Transport};
-use thalweg_bench::lab::{Schedule, Window};
+use thalweg_bench::lab::{Cc, Schedule, Window, beside};
 use tokio::io::AsyncReadExt;
 
 use crate::{cmds, setup, show};
@@ -29,12 +30,25 @@ enum End {
         url: String,
         #[arg(long)]
         gop: u64,
+        #[arg(long)]
+        kbps: u64,
     },
     /// The viewer.
     View {
         url: String,
         #[arg(long)]
         udp: bool,
+        #[command(flatten)]
+        when: When,
+    },
+    /// Sends as much as there is room for.
+    Greedy {
+        #[arg(value_parser = super::plan::cc)]
+        cc: Cc,
+    },
+    /// Takes what that sends.
+    Take {
+        from: SocketAddr,
         #[command(flatten)]
         when: When,
     },
@@ -59,9 +73,23 @@ pub(super) struct Began {
     pub(super) began_ns: u64,
 }
 
+/// The first line of a greedy flow: where it is to be had.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ready {
+    pub(super) port: u16,
+}
+
+/// The line of who takes it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Took {
+    pub(super) kbit_per_s: f64,
+}
+
 impl When {
     pub(super) fn window(&self) -> Window {
-        Schedule { began_ns: self.began_ns, gop_s: self.gop }.window(self.from_ns, self.seconds)
+        let When { gop: gop_s, began_ns, from_ns, seconds } = *self;
+        // Which frames count does not depend on how large they are.
+        Schedule { began_ns, gop_s, kbps: 0 }.window(from_ns, seconds)
     }
 
     /// As it is said to a viewer.
@@ -79,9 +107,10 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
             served = cmds::serve::run(cmds::serve::Args {}, setup) => served,
             () = let_go() => Ok(ExitCode::FAILURE),
         },
-        End::Publish { url, gop } => {
+        End::Publish { url, gop, kbps } => {
+            let schedule = Schedule { began_ns: 0, gop_s: gop, kbps };
             let ready = |schedule: &Schedule| say(&Began { began_ns: schedule.began_ns });
-            say(&ends::publish(&url, gop, ready, let_go()).await?);
+            say(&ends::publish(&url, schedule, ready, let_go()).await?);
             Ok(ExitCode::SUCCESS)
         }
         End::View { url, udp, when } => {
@@ -89,6 +118,21 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
             let window = when.window();
             tokio::select! {
                 figures = ends::view(transport, &url, &window) => say(&figures),
+                () = let_go() => return Ok(ExitCode::FAILURE),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Greedy { cc } => {
+            let ready = |at: SocketAddr| say(&Ready { port: at.port() });
+            beside::send((Ipv4Addr::UNSPECIFIED, 0).into(), cc, ready, let_go()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Take { from, when } => {
+            let window = when.window();
+            tokio::select! {
+                kbit_per_s = beside::take(from, &window) => {
+                    say(&Took { kbit_per_s: kbit_per_s? });
+                }
                 () = let_go() => return Ok(ExitCode::FAILURE),
             }
             Ok(ExitCode::SUCCESS)

@@ -16,6 +16,8 @@ pub(super) struct Plan {
     seeds: u64,
     seconds: u64,
     ways: Vec<Way>,
+    kbps: u64,
+    beside: Option<Cc>,
 }
 
 /// A way, as it is typed.
@@ -42,6 +44,8 @@ impl Plan {
             seeds: args.seeds.unwrap_or(seeds),
             seconds: args.seconds.unwrap_or(seconds),
             ways: ways.collect(),
+            kbps: args.kbps,
+            beside: args.beside,
         }
     }
 
@@ -52,7 +56,7 @@ impl Plan {
             for &rtt_ms in &self.rtts_ms {
                 for &gop_s in &self.gops_s {
                     for seed in 1..=self.seeds {
-                        let seconds = self.seconds;
+                        let Plan { seconds, kbps, beside, .. } = *self;
                         trials.extend(self.ways.iter().map(|&way| Trial {
                             cell,
                             rtt_ms,
@@ -60,6 +64,8 @@ impl Plan {
                             seed,
                             seconds,
                             way,
+                            kbps,
+                            beside,
                         }));
                     }
                 }
@@ -86,6 +92,12 @@ impl FromStr for WayName {
 pub(super) fn cc(text: &str) -> Result<Cc, String> {
     let found = [Cc::Live, Cc::Bbr, Cc::Cubic].into_iter().find(|cc| cc.name() == text);
     found.ok_or_else(|| "a congestion control is live, bbr or cubic".to_owned())
+}
+
+/// Reads a congestion control of the kernel's.
+pub(super) fn kernel_cc(text: &str) -> Result<Cc, String> {
+    let found = cc(text).ok().filter(|cc| *cc != Cc::Live);
+    found.ok_or_else(|| "a congestion control of TCP is bbr or cubic".to_owned())
 }
 
 const QUICK: [Cell; 3] = [Cell::Loss(0), Cell::Loss(5), Cell::Burst];

@@ -14,7 +14,7 @@ use thalweg_bench::lab::ends::Sent;
 use thalweg_bench::lab::{Bridge, Carried, Cc, Cell, Figures, Namespaces, Relay, Run, Side, Way};
 use thalweg_bench::process::{monotonic_ns, put_first};
 
-use super::end::{Began, When};
+use super::end::{Began, Ready, Took, When};
 use crate::cmds::bench::{Folder, listening};
 use crate::show;
 
@@ -27,6 +27,10 @@ pub(super) struct Trial {
     pub(super) seed: u64,
     pub(super) seconds: u64,
     pub(super) way: Way,
+    /// Of pictures.
+    pub(super) kbps: u64,
+    /// The congestion control of a greedy flow of TCP beside the stream.
+    pub(super) beside: Option<Cc>,
 }
 
 /// What it is run in.
@@ -70,6 +74,9 @@ impl Trial {
 
     fn measure(&self, network: &Network, stop: &AtomicBool) -> Result<Done> {
         let place = Place::new(network, self.way)?;
+        if let (Place::Loopback, Some(_)) = (&place, self.beside) {
+            bail!("a flow beside it needs two networks");
+        }
         let folder = Folder::new()?;
         let mut server = self.server(&place, &folder)?;
         let log = server.child.stderr.take().context("no log")?;
@@ -78,7 +85,8 @@ impl Trial {
 
         let push = format!("rtmp://127.0.0.1:{port}/live/{STREAM}");
         let gop = format!("--gop={}", self.gop_s);
-        let mut publisher = End::start(&place, Side::Server, &["publish", &push, &gop])?;
+        let kbps = format!("--kbps={}", self.kbps);
+        let mut publisher = End::start(&place, Side::Server, &["publish", &push, &gop, &kbps])?;
         let Began { began_ns } = serde_json::from_str(&publisher.line(START_MAX, stop)?)?;
 
         // The path is there from the viewer's first packet on; its time begins with what counts.
@@ -92,12 +100,18 @@ impl Trial {
         }
         let when = when.arguments();
         arguments.extend(when.iter().map(String::as_str));
+        let mut flow = self.beside.map(|cc| Flow::start(&place, cc, &when, stop)).transpose()?;
         let mut viewer = End::start(&place, Side::Viewer, &arguments)?;
         let figures = viewer.line(self.estimate() + START_MAX, stop)?;
+        let mut figures: Figures = serde_json::from_str(&figures)?;
+        if let Some(flow) = &mut flow {
+            let Took { kbit_per_s } = serde_json::from_str(&flow.taker.line(FINISH_MAX, stop)?)?;
+            figures.beside_kbit_per_s = Some(kbit_per_s);
+        }
 
         let sent = publisher.finish(stop)?;
         Ok(Done {
-            outcome: Ok(serde_json::from_str(&figures)?),
+            outcome: Ok(figures),
             sent: Some(serde_json::from_str(&sent)?),
             carried: Some(path.stop()),
         })
@@ -133,6 +147,24 @@ impl Trial {
             Way::RtmpUdp(Cc::Cubic) => "udp.congestion = \"cubic\"\n",
             Way::RtmpTcp(_) => "",
         }
+    }
+}
+
+/// A greedy flow from server to viewer, over the same path.
+struct Flow {
+    _sender: End,
+    taker: End,
+}
+
+impl Flow {
+    fn start(place: &Place, cc: Cc, when: &[String], stop: &AtomicBool) -> Result<Flow> {
+        let mut sender = End::start(place, Side::Server, &["greedy", cc.name()])?;
+        let Ready { port } = serde_json::from_str(&sender.line(START_MAX, stop)?)?;
+        let from = SocketAddr::from((Side::Server.address(), port)).to_string();
+        let when = when.iter().map(String::as_str);
+        let arguments: Vec<&str> = ["take", &from].into_iter().chain(when).collect();
+        let taker = End::start(place, Side::Viewer, &arguments)?;
+        Ok(Flow { _sender: sender, taker })
     }
 }
 

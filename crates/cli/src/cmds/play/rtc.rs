@@ -1,6 +1,6 @@
 //! `thalweg play --mode rtc`
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use thalweg_client::rtc::fallback::{self, Memory, Way};
@@ -19,16 +19,43 @@ pub(super) async fn connect(
     url: &str,
     trust: &Trust,
     options: &Options,
-    may_fall_back: bool,
+    memory: &mut Memory,
 ) -> Result<Way, Error> {
-    if !may_fall_back {
-        return Ok(Way::Udp(Box::new(Player::connect(url, trust, options).await?)));
+    let way = fallback::connect(url, trust, options, memory).await?;
+    tell(&way);
+    Ok(way)
+}
+
+/// Goes on with a play that has broken off, in the place of its session; tries so often.
+pub(super) async fn again(
+    url: &str,
+    trust: &Trust,
+    options: &Options,
+    memory: &mut Memory,
+    session: Option<String>,
+) -> Result<Way, Error> {
+    let mut tries = 1;
+    loop {
+        let error = match fallback::again(url, trust, options, memory, session.clone()).await {
+            Ok(way) => {
+                tell(&way);
+                return Ok(way);
+            }
+            Err(error) => error,
+        };
+        if !error.may_pass() || tries == TRIES {
+            return Err(error);
+        }
+        show::note(format_args!("{error}; trying again ({tries} of {})", TRIES - 1));
+        tries += 1;
+        tokio::time::sleep(PAUSE).await;
     }
-    let way = fallback::connect(url, trust, options, &mut Memory::default()).await?;
-    if let Way::Tcp(.., why) = &way {
+}
+
+fn tell(way: &Way) {
+    if let Way::Tcp(.., why) = way {
         show::note(format_args!("not over UDP: {why}; watching over TCP"));
     }
-    Ok(way)
 }
 
 /// Watches until the stream, or whoever reads what is written, ends.
@@ -103,5 +130,10 @@ impl Reading {
     }
 }
 
+/// The vendor's event: the connection is lost and made anew.
+pub(super) const RECONNECTING: i32 = 2103;
+/// How often a play that has broken off is tried, and how long to wait in between: as the vendor's players.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(3);
 /// Pictures of the clock that are remembered: a day at 25 a second, 8 MiB.
 const READINGS_MAX: usize = 25 * 86_400;
