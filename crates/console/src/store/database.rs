@@ -44,9 +44,9 @@ impl Database {
     }
 
     async fn open(kind: Kind, url: &str) -> Result<Database> {
-        sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER])
-            // They are there already.
-            .or_else(|_| Ok::<_, StoreError>(()))?;
+        // An error says that they are there already.
+        let drivers = &[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER];
+        let _ = sqlx::any::install_drivers(drivers);
         if kind == Kind::Sqlite {
             // A pool would try for long what cannot be, and not say why.
             let first = async || -> std::result::Result<(), sqlx::Error> {
