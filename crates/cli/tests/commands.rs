@@ -213,7 +213,7 @@ fn sign_and_check_url_agree() {
         assert!(person.contains(word), "{person}");
     }
     let sha = server.run(&["sign", "room", "--scheme", "sha256", "--sign-play", "--json"]);
-    let json: serde_json::Value = serde_json::from_slice(&sha.stdout).unwrap();
+    let json: Value = serde_json::from_slice(&sha.stdout).unwrap();
     assert!(check(json["push"].as_str().unwrap()).status.success());
     assert_eq!(json["play_is_signed"], true);
     let bad = server.run(&["sign", "a b"]);
@@ -225,12 +225,12 @@ fn strong_urls_say_more_and_check_url_reads_it() {
     let more = "[[account]]\nbizid = \"1\"\n\
                 [[account.revoked]]\nstream = \"live/leaked\"\nbefore = 1732290000";
     let server = Server::with("strong", more);
-    let json = |args: &[&str]| -> serde_json::Value {
+    let json = |args: &[&str]| -> Value {
         let output = server.run(&[&["sign", "--json"], args].concat());
         assert!(output.status.success(), "{}", err(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let text = |sheet: &serde_json::Value, at: &str| {
+    let text = |sheet: &Value, at: &str| {
         sheet.pointer(at).unwrap().as_str().unwrap().to_owned()
     };
     let plain = json(&["room", "--scheme", "hmac"]);
@@ -299,10 +299,10 @@ fn a_url_for_low_delay_is_always_signed_and_by_the_play_key() {
                     [[account.domain]]\naction = \"play\"\nhost = \"play.three.example\"\n\
                     schemes = \"strong\"";
     let server = Server::with("low-delay", accounts);
-    let rtc = |args: &[&str]| -> serde_json::Value {
+    let rtc = |args: &[&str]| -> Value {
         let output = server.run(&[&["sign", "room", "--json"], args].concat());
         assert!(output.status.success(), "{}", err(&output));
-        let sheet: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let sheet: Value = serde_json::from_slice(&output.stdout).unwrap();
         sheet["play"]["rtc"].clone()
     };
     for (args, words) in [
@@ -345,7 +345,7 @@ fn check_url_says_what_fails_over_udp(server: &Server) {
 fn check_url_knows_that_udp_is_off() {
     let server = Server::with("udp-off", "[udp]\nenabled = false");
     let sheet = server.run(&["sign", "--json", "room"]);
-    let sheet: serde_json::Value = serde_json::from_slice(&sheet.stdout).unwrap();
+    let sheet: Value = serde_json::from_slice(&sheet.stdout).unwrap();
     let url = |at: &str| sheet.pointer(at).unwrap().as_str().unwrap();
     for (action, url) in [("play", url("/play/rtmp")), ("push", url("/push"))] {
         let output = server.run(&["check-url", "--as", action, url]);
@@ -585,7 +585,7 @@ fn bench_measures_a_server_of_its_own_and_the_floor() {
     let rows: Vec<&str> = table.lines().skip(2).filter(|l| l.starts_with("| ")).collect();
     assert_eq!(rows.len(), 3, "{table}");
     for line in std::fs::read_to_string(&json).unwrap().lines() {
-        let outcome: serde_json::Value = serde_json::from_str(line).unwrap();
+        let outcome: Value = serde_json::from_str(line).unwrap();
         for zero in ["lost", "reordered", "damaged", "publishers_failed"] {
             assert_eq!(outcome[zero], 0, "{line}");
         }

@@ -139,8 +139,8 @@ pub struct BadField {
 }
 
 impl BadField {
-    pub(crate) fn new(field: &'static str, message: impl ToString) -> BadField {
-        BadField { field, message: message.to_string() }
+    pub(crate) fn new(field: &'static str, message: impl Into<String>) -> BadField {
+        BadField { field, message: message.into() }
     }
 }
 
@@ -154,7 +154,7 @@ pub fn policy<'a>(
 ) -> Result<access::Policy, BadField> {
     let accounts: Result<Vec<_>, _> = accounts.into_iter().map(account).collect();
     access::Policy::with_gate(accounts?, gate.to_access())
-        .map_err(|why| BadField::new(field_of(&why), why))
+        .map_err(|why| BadField::new(field_of(&why), why.to_string()))
 }
 
 /// Which field of an account an error is about.

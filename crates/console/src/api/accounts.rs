@@ -191,7 +191,7 @@ pub(crate) async fn add(
     if wanted.name.is_none() {
         return Err(ApiError::bad("name", "it needs a name"));
     }
-    let mut account = model::Account::new(&bizid, now_unix_s(), || new_key())?;
+    let mut account = model::Account::new(&bizid, now_unix_s(), new_key)?;
     wanted.apply(&mut account, &console.books(), &who)?;
     let account = console.inner.register.add(account).await?;
     console.note(&who, Some(&bizid), "account.add", &account.name).await;

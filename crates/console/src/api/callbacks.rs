@@ -97,7 +97,7 @@ pub(crate) async fn retry(
     let delivery = console.inner.postman.retry(id, who.account.as_deref()).await;
     let delivery = delivery.map_err(|why| match why {
         RetryError::Unknown => ApiError::not_found(format!("callback {id}")),
-        RetryError::NotFailed => ApiError::conflict(why),
+        RetryError::NotFailed => ApiError::conflict(why.to_string()),
         RetryError::Store(why) => why.into(),
     })?;
     console.note(&who, Some(&delivery.account), "callback.retry", id.to_string()).await;

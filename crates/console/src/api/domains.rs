@@ -271,7 +271,7 @@ fn checked_host(host: Option<String>) -> Result<Option<String>, ApiError> {
         return Ok(None);
     };
     let host = thalweg_wire::rtmp::address::host_of(&host);
-    host.map(Some).map_err(|why| ApiError::bad("host", why))
+    host.map(Some).map_err(|why| ApiError::bad("host", why.to_string()))
 }
 
 fn check_validity(validity_s: u64) -> Result<(), ApiError> {

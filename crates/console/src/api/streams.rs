@@ -264,7 +264,7 @@ pub(crate) async fn resume_stream(console: &Console, id: &StreamId) -> Result<bo
 
 fn bar(console: &Console, key: &StreamKey, time: Duration) -> Result<bool, ApiError> {
     let kicked = console.inner.hub.kick(key, time, Instant::now());
-    kicked.map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why))
+    kicked.map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why.to_string()))
 }
 
 impl StreamId {

@@ -120,7 +120,7 @@ pub(crate) async fn kick(
     hub.viewers(filter).into_iter().find(|v| v.id == id).ok_or_else(nobody)?;
     let kicked = hub.kick_viewer(id, Duration::from_secs(for_s), Instant::now());
     let kicked = kicked
-        .map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why))?
+        .map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why.to_string()))?
         .ok_or_else(nobody)?;
     let detail = format!("{} from {} for {for_s} s", kicked.peer, kicked.key);
     console.note(&who, Some(&kicked.key.account), "viewer.kick", detail).await;

@@ -224,7 +224,8 @@ impl Call<'_> {
 
 impl From<&StreamSnapshot> for StreamId {
     fn from(s: &StreamSnapshot) -> Self {
-        let [account, app, name] = [&s.key.account, &s.key.app, &s.key.name].map(|t| t.to_string());
+        let [account, app, name] =
+            [&s.key.account, &s.key.app, &s.key.name].map(ToString::to_string);
         StreamId { account, app, name }
     }
 }
