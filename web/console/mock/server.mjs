@@ -64,7 +64,7 @@ function makeAccount(of) {
 for (const account of [
   makeAccount({ bizid: '1', name: 'Riverside School', is_default: true, category: { main: 'education', sub: 'online-education' }, service: true, live_pusher: true, live_player: true, created: now() - 86400 * 40 }),
   makeAccount({ bizid: '3891', name: '清流医院 Clearwater Clinic', category: { main: 'medical', sub: 'public-hospital' }, service: true, live_pusher: true, live_player: true, created: now() - 86400 * 20, domains: [makeDomain(1, 'push', 'push.clinic.example.com', { backup: key() }), makeDomain(2, 'play', 'live.clinic.example.com', { auth: true, validity_s: 300 })], callback: { url: 'https://clinic.example.com/live/events', anomalies: true, key: 'k' }, revoked_streams: { 'live/old-room': now() - 86400 } }),
-  makeAccount({ bizid: '52077', name: 'Handy Tools Ltd.', category: { main: 'tools', sub: 'video-service' }, service: true, created: now() - 86400 * 3 }),
+  makeAccount({ bizid: '52077', name: 'Handy Tools Ltd.', category: { main: 'tools', sub: 'video-service' }, created: now() - 86400 * 3 }),
 ]) state.accounts.set(account.bizid, account);
 
 const admits = (subject, category, gate = state.gate) => gate.mode === 'off' || gate.rows.some((r) => r.main === category.main && r.subjects.includes(subject) && (!r.subs.length || r.subs.some((s) => s.id === category.sub)));
@@ -173,13 +173,13 @@ const streamOfPath = (m) => STREAMS.find((s) => s.account === m[0] && s.app === 
 function change(a, body) {
   const next = { ...a };
   for (const field of ['name', 'subject', 'category', 'service', 'live_pusher', 'live_player', 'profile', 'udp', 'udp_viewers_max', 'old_api', 'addresses', 'referers', 'remote']) if (field in body) next[field] = body[field];
-  if (body.callback) next.callback = { ...a.callback, ...body.callback, key: 'key' in body.callback ? (body.callback.key ?? '') : a.callback.key };
+  if (body.callback) next.callback = { ...a.callback, ...body.callback, key: body.callback.key ?? a.callback.key };
   if (!String(next.name).trim() || next.name.length > 100) throw wrong('name', 'a name has 1 to 100 characters');
   if (next.callback.url && !/^https?:\/\//.test(next.callback.url)) throw wrong('callback.url', 'that is no http or https URL');
   for (const network of next.addresses.networks) if (!/^[0-9a-f.:]+(\/\d+)?$/i.test(network)) throw wrong('addresses.networks', `${network} is no address or network`);
-  if ((next.live_pusher || next.live_player) && !admits(next.subject, next.category)) {
-    const field = next.live_pusher ? 'live_pusher' : 'live_player';
-    throw new Refusal(409, 'not-eligible', `category ${next.category.main} may not use ${field.replace('_', '-')}: the gate admits others`, { field, categories: state.gate.rows });
+  const field = ['service', 'live_pusher', 'live_player'].find((f) => body[f] === true && (!a.version || !a[f]));
+  if (field && !admits(next.subject, next.category)) {
+    throw new Refusal(409, 'not-eligible', `category ${next.category.main} may not use ${field.replace('_', '-')}: the gate admits others`, { field, categories: state.gate.rows.map((row) => row.main) });
   }
   next.version = a.version + 1;
   return next;
@@ -209,7 +209,7 @@ function sign(body) {
   const http = process.env.MOCK_HTTP ?? `${vh}:8080`;
   return {
     account: a.bizid, app, name: body.name, expires,
-    ...(push ? { push: { rtmp: `rtmp://${ph}/${app}/${body.name}?${query(pushDomain, 'push')}`, rtmps: null, server: `rtmp://${ph}/${app}/`, key: `${body.name}?${query(pushDomain, 'push')}` } } : {}),
+    ...(push ? { push: { rtmp: `rtmp://${ph}/${app}/${body.name}?${query(pushDomain, 'push')}`, rtmps: null, ws: `ws://${ph}:8080/${app}/${body.name}.flv?${query(pushDomain, 'push')}`, wss: null, until: expires + pushDomain.validity_s, server: `rtmp://${ph}/${app}/`, key: `${body.name}?${query(pushDomain, 'push')}` } } : {}),
     ...(play ? { play: { rtmp: `rtmp://${vh}/${app}/${body.name}?${q}`, flv: `http://${http}/${app}/${body.name}.flv?${q}`, ws: `ws://${http}/${app}/${body.name}.flv?${q}`, rtc: `rtmp://${vh}/${app}/${body.name}?${body.scheme === 'strong' ? query(playDomain, 'udp') : `bizid=${a.bizid}&${q}`}`, rtmps: null, https_flv: null, wss: null } } : {}),
     notes: playDomain.auth ? [] : ['play URLs of this host are good without a signature too'],
   };
@@ -218,15 +218,15 @@ function check(body) {
   const text = String(body.url ?? '');
   if (!/^(rtmps?|https?|wss?):\/\//.test(text)) throw wrong('url', 'that is no URL of a stream');
   const url = new URL(text.replace(/^[a-z]+:/, 'http:'));
-  const found = [{ rule: 'host', verdict: 'note', words: `the host ${url.hostname} belongs to the default account` }];
+  const found = [{ verdict: 'note', words: `the host ${url.hostname} belongs to the default account` }];
   const time = url.searchParams.get('txTime');
   const secret = url.searchParams.get('txSecret');
-  if (!time || !secret) return { accepted: false, reason: 'auth-missing', message: 'a signature is compulsory here', findings: [...found, { rule: 'signature', verdict: 'wrong', words: 'there is no txSecret or no txTime' }] };
+  if (!time || !secret) return { accepted: false, reason: 'auth-missing', message: 'a signature is compulsory here', findings: [...found, { verdict: 'wrong', words: 'there is no txSecret or no txTime' }] };
   const at = parseInt(time, 16);
   const name = url.pathname.split('/').pop().replace(/\.flv$/, '');
   const good = [...state.accounts.values()].some((a) => a.domains.some((d) => [d.main, d.backup].some((k) => k && createHash('md5').update(k + name + time).digest('hex') === secret.toLowerCase())));
-  found.push(good ? { rule: 'signature', verdict: 'ok', words: 'the signature is that of the main key' } : { rule: 'signature', verdict: 'wrong', words: `txSecret is none of the keys over "${name}" and "${time}"` });
-  found.push(at > now() ? { rule: 'expiry', verdict: 'ok', words: `good until ${new Date(at * 1000).toISOString()}` } : { rule: 'expiry', verdict: 'wrong', words: `ended ${new Date(at * 1000).toISOString()}` });
+  found.push(good ? { verdict: 'ok', words: 'the signature is that of the main key' } : { verdict: 'wrong', words: `txSecret is none of the keys over "${name}" and "${time}"` });
+  found.push(at > now() ? { verdict: 'ok', words: `good until ${new Date(at * 1000).toISOString()}` } : { verdict: 'wrong', words: `ended ${new Date(at * 1000).toISOString()}` });
   const accepted = good && at > now();
   return { accepted, reason: accepted ? null : good ? 'auth-expired' : 'auth-bad', message: accepted ? null : good ? 'the URL has ended' : 'the signature is wrong', findings: found };
 }
@@ -248,7 +248,7 @@ const routes = [
   ['GET /setup', () => ({ needed: state.users.length === 0 }), 'open'],
   ['POST /setup', ({ body, req, res }) => {
     if (state.users.length) throw new Refusal(409, 'done', 'there is an administrator already');
-    if (body.token !== state.setupToken) throw new Refusal(401, 'bad-token', 'that is not the token the program printed', { field: 'token' });
+    if (body.token !== state.setupToken) throw new Refusal(403, 'forbidden', 'the token is not the one the program printed');
     if (!/^[a-z0-9._-]{1,64}$/.test(body.login ?? '')) throw wrong('login', 'a login has 1 to 64 lower-case letters, digits, dots or hyphens');
     if ((body.password ?? '').length < 10) throw wrong('password', 'a password has 10 to 128 characters');
     const user = { login: body.login, password: body.password, role: 'admin', account: null, created: now(), last_login: null };

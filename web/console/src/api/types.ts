@@ -142,7 +142,7 @@ export interface Signed {
   app: string;
   name: string;
   expires: number;
-  push?: { rtmp: string | null; rtmps: string | null; server: string; key: string } | null;
+  push?: { rtmp: string | null; rtmps: string | null; ws?: string | null; wss?: string | null; server: string; key: string; until?: number } | null;
   play?: {
     rtmp: string | null;
     flv: string | null;
@@ -159,7 +159,7 @@ export interface Checked {
   accepted: boolean;
   reason: string | null;
   message: string | null;
-  findings: { rule: string; verdict: 'ok' | 'wrong' | 'note'; words: string }[];
+  findings: { rule?: string; verdict: 'ok' | 'wrong' | 'note'; words: string }[];
 }
 
 export interface Stream {
@@ -171,7 +171,7 @@ export interface Stream {
   video: {
     codec: string | null;
     profile: string | null;
-    level: string | null;
+    level: number | string | null;
     width: number | null;
     height: number | null;
     fps: number;

@@ -38,7 +38,7 @@ export const en = {
   },
   setup: {
     title: 'Welcome', intro: 'Three short steps, and the first stream can begin.', stepAdmin: 'Administrator', stepAccount: 'First account', stepStream: 'First stream',
-    token: 'Setup token', tokenHint: 'The program prints it when it starts.', tokenFromUrl: 'Taken from the address of this page.',
+    token: 'Setup token', tokenHint: 'The program prints it when it starts.', tokenWrong: 'This is not the token that the program printed.', tokenFromUrl: 'Taken from the address of this page.',
     adminTitle: 'Who looks after this server?', adminIntro: 'This first user may do everything. More can be added later.',
     login: 'Login', loginHint: 'Lower-case letters and digits.', password: 'Password', passwordHint: '10 to 128 characters.', createAdmin: 'Create the administrator',
     done: 'This server has its administrator already.', toLogin: 'To the login page',
@@ -73,7 +73,7 @@ export const en = {
     profile: 'Signing of UDP plays', strict: 'strict: with the play key', vendor: 'vendor: with the push key too, as the cloud does',
     whyTitle: (which: string) => `${which} cannot be switched on`, whyNot: 'Why', whoCan: 'These can', subjectsOf: (list: string) => `for ${list}`, whatToDo: 'Change subject or category if they are wrong, or ask an administrator to change the gate.', toGate: 'To the gate',
     offTitle: (which: string) => `Switch ${which} off?`, offText: 'From now on nobody new is let in.', keepLive: 'Leave what is live', keepLiveNote: 'Those who push or watch now go on until they end.', cutLive: 'Also cut what is live now', cutLiveNote: 'They are sent away at once.', switchOff: 'Switch off',
-    onlyStaff: 'Subject, category and signing are set by whoever looks after the whole server.',
+    onlyStaff: 'Service, old API, subject, category and signing are set by whoever looks after the whole server.',
   },
   domains: {
     intro: 'A URL is signed with the key of its domain. Main and backup key are equally good.', push: 'Push', play: 'Play', host: 'Host', anyHost: 'Every host that nobody names', auth: 'Signature', authOn: 'Compulsory', authOff: 'Not asked', validity: 'Validity', validityHint: 'Seconds that a URL stays good after its own end.',

@@ -40,7 +40,7 @@ export const zh: Dictionary = {
   },
   setup: {
     title: '欢迎', intro: '只需三步，就可以开始第一场直播。', stepAdmin: '管理员', stepAccount: '第一个账号', stepStream: '第一路直播',
-    token: '设置令牌', tokenHint: '程序启动时会打印出来。', tokenFromUrl: '已从本页地址中取得。',
+    token: '设置令牌', tokenHint: '程序启动时会打印出来。', tokenWrong: '这不是程序打印的令牌。', tokenFromUrl: '已从本页地址中取得。',
     adminTitle: '谁来管理这台服务器？', adminIntro: '第一位用户拥有全部权限，之后可以再添加其他人。',
     login: '用户名', loginHint: '小写字母和数字。', password: '密码', passwordHint: '10 到 128 个字符。', createAdmin: '创建管理员',
     done: '这台服务器已经有管理员了。', toLogin: '前往登录页',
@@ -75,7 +75,7 @@ export const zh: Dictionary = {
     profile: 'UDP 播放签名', strict: 'strict：使用播放密钥', vendor: 'vendor：也接受推流密钥，与云端一致',
     whyTitle: (which) => `无法开通 ${which}`, whyNot: '原因', whoCan: '以下类目可以开通', subjectsOf: (list) => `主体：${list}`, whatToDo: '如果主体或类目填错了，请修改；或请管理员调整准入表。', toGate: '查看准入表',
     offTitle: (which) => `关闭 ${which}？`, offText: '从现在起不再接受新的连接。', keepLive: '保留正在进行的直播', keepLiveNote: '正在推流或观看的人可以继续，直到自行结束。', cutLive: '同时切断正在进行的直播', cutLiveNote: '立即断开所有相关连接。', switchOff: '关闭',
-    onlyStaff: '主体、类目和签名方式由整个服务器的管理人员设置。',
+    onlyStaff: '服务、旧版 API、主体、类目和签名方式由整个服务器的管理人员设置。',
   },
   domains: {
     intro: '地址使用其域名的密钥签名。主密钥和备用密钥同样有效。', push: '推流', play: '播放', host: '域名', anyHost: '所有未指定的域名', auth: '签名', authOn: '必须', authOff: '不检查', validity: '有效时长', validityHint: '地址到期后继续有效的秒数。',
