@@ -1,8 +1,8 @@
 # `make test` is everything that CI checks. `make long` is what takes longer.
 
-.PHONY: test long tools peers lint units docs
+.PHONY: test long tools peers lint web units docs
 
-test: tools peers lint units docs
+test: tools peers lint web units docs
 	@echo "all is well, with these" && cat target/peers/report
 
 # Says what is missing before an hour is spent without it.
@@ -20,6 +20,10 @@ peers:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The console's pages: their tests, and whether what is kept is what they make.
+web:
+	@scripts/web.sh check
 
 # Unit and integration tests, fuzz corpora, foreign peers.
 units:

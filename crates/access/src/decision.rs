@@ -29,6 +29,9 @@ pub struct Request<'a> {
     /// Who asks. `None` when that is not known, as of a URL that is only looked at: then nobody is
     /// refused for it.
     pub peer: Option<IpAddr>,
+    /// The page it says it is on, as it says it; empty when it does not say. `None` when it came a way
+    /// on which there are no pages, as RTMP is, or is only looked at.
+    pub referer: Option<&'a str>,
 }
 
 /// How a request came.
@@ -58,6 +61,8 @@ pub struct Allow {
     pub udp_viewers_max: u32,
     /// Set when a signature of the vendor's was shown that would let push: for [`crate::Spent`].
     pub mark: Option<Mark>,
+    /// Whether the account's own back end is to be asked now.
+    pub ask_remote: bool,
 }
 
 /// How many sessions of a URL there may be.
@@ -104,14 +109,16 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Result
     if RESERVED_APPS.contains(&segment) {
         return Err(Reason::ReservedApp);
     }
-    let host = request.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(request.host);
+    let host = request.host();
     let account = policy.account_of(host);
     if policy.is_foreign(account, request.stream) {
         return Err(Reason::ForeignAccount);
     }
+    account.standing.judge(policy.gate(), request.action)?;
     if request.is_udp_play() && account.udp_viewers_max == 0 {
         return Err(Reason::NotAllowed);
     }
+    request.judge_lists(account)?;
     let compulsory = request.is_signature_compulsory(account, host);
     let check = Check { account, host, request, compulsory, now_unix_s };
     let shown = match Proof::find(request.query).and_then(|proof| check.proof(&proof)) {
@@ -128,6 +135,7 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Result
         session,
         udp_viewers_max: account.udp_viewers_max,
         mark,
+        ask_remote: account.remote.is_asked(request.action),
     })
 }
 
@@ -262,6 +270,22 @@ impl Check<'_> {
 }
 
 impl<'a> Request<'a> {
+    /// The host whose account it is about.
+    pub(crate) fn host(&self) -> &'a str {
+        self.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(self.host)
+    }
+
+    /// Whether the account's lists let this peer in, on the page it is on.
+    fn judge_lists(&self, account: &Account) -> Result<(), Reason> {
+        if !self.peer.is_none_or(|peer| account.addresses.admits(peer)) {
+            return Err(Reason::AddressBarred);
+        }
+        if !self.referer.is_none_or(|page| account.referers.admits(page)) {
+            return Err(Reason::RefererBarred);
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_udp_play(&self) -> bool {
         self.action == Action::Play && self.way == Way::Udp
     }

@@ -6,6 +6,7 @@ use crate::reason::Reason;
 use crate::sign::{Expiry, Scheme, Signature, TimeFormat, Unsigned};
 use crate::strong::StrongSignature;
 
+mod lists;
 mod strong;
 
 /// One rule, and how the URL fares under it.
@@ -32,16 +33,19 @@ pub enum Verdict {
 
 /// Looks at every rule, and says at the end whether the request would be allowed.
 pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<Finding> {
-    let host = request.query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(request.host);
+    let host = request.host();
     let account = policy.account_of(host);
     let domains = account.domains_for(request.action, host);
     let compulsory = request.is_signature_compulsory(account, host);
     let findings = Vec::new();
     let mut look = Look { policy, request, host, account, domains, compulsory, findings };
     look.account();
+    look.standing();
+    look.lists();
     look.bizid();
     look.signature(now_unix_s);
     let decision = decide(policy, request, now_unix_s);
+    look.remote();
     look.over_udp(&decision, now_unix_s);
     look.outcome(&decision);
     look.findings
@@ -69,7 +73,7 @@ impl<'a> Look<'a> {
 
     fn account(&mut self) {
         let (host, bizid) = (self.host, &self.account.bizid);
-        let named = self.account.domains.iter().any(|d| d.host.as_deref() == Some(host));
+        let named = self.policy.owner_of(host).is_some();
         let how = if named { "belongs to" } else { "is not a known domain, so it counts as" };
         self.say(Verdict::Good, format!("host {host} {how} account {bizid}"));
         if self.policy.is_foreign(self.account, self.request.stream) {
@@ -230,7 +234,7 @@ impl<'a> Look<'a> {
 
     /// What would become of the same play over UDP. A refusal that is the same is not said twice.
     fn over_udp(&mut self, decision: &Result<Allow, Reason>, now_unix_s: u64) {
-        let request = Request { way: Way::Udp, ..*self.request };
+        let request = Request { way: Way::Udp, referer: None, ..*self.request };
         if !request.is_udp_play() || self.request.is_udp_play() {
             return;
         }

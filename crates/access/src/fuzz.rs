@@ -1,12 +1,10 @@
 //! Body of the fuzz target for signed URLs.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use crate::{
     Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, Profile, Purpose, Query,
-    Request, Revoked, Scheme, Schemes, SignedQuery, Spent, Subject, Token, UDP_VIEWERS_USUAL,
-    Verdict, Way, decide, explain,
+    Request, Scheme, Schemes, SignedQuery, Spent, Subject, Token, Verdict, Way, decide, explain,
 };
 
 /// Three lines: host, stream, query. Nothing unsigned is ever let in where a signature is
@@ -21,8 +19,8 @@ pub fn signed_url(data: &[u8]) {
     let (mut spent, mut has_watched) = (Spent::default(), false);
     for (action, way) in DOORS {
         let query = Query::new(query);
-        let peer = Some(PEER);
-        let request = Request { action, way, host, app: "live", stream, query, peer };
+        let (peer, referer) = (Some(PEER), None);
+        let request = Request { action, way, host, app: "live", stream, query, peer, referer };
         let _ = explain(&policy, &request, NOW);
         if let Ok(allow) = decide(&policy, &request, NOW) {
             let is_signed = allow.credential.is_some();
@@ -50,8 +48,8 @@ fn what_it_forbids_is_refused(policy: &Policy, host: &str, stream: &str, token: 
     let signed = domain.map(|d| SignedQuery::strong(&d.keys.main, subject, token));
     let Some(Ok(signed)) = signed else { return };
     for (action, way) in DOORS {
-        let (query, peer) = (Query::new(&signed.text), Some(PEER));
-        let request = Request { action, way, host, app: "live", stream, query, peer };
+        let (query, peer, referer) = (Query::new(&signed.text), Some(PEER), None);
+        let request = Request { action, way, host, app: "live", stream, query, peer, referer };
         let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
         let is_udp = (action, way) == (Action::Play, Way::Udp);
         let holds = token.purpose.action() == action
@@ -71,8 +69,8 @@ fn what_we_sign_is_let_in(policy: &Policy, host: &str, stream: &str) {
     let account = policy.account_of(host);
     let Some(domain) = account.signing_domain(Action::Push, host) else { return };
     let check = |action, way, signed: &SignedQuery| {
-        let (query, peer) = (Query::new(&signed.text), Some(PEER));
-        let request = Request { action, way, host, app: "live", stream, query, peer };
+        let (query, peer, referer) = (Query::new(&signed.text), Some(PEER), None);
+        let request = Request { action, way, host, app: "live", stream, query, peer, referer };
         let is_signed = decide(policy, &request, NOW).is_ok_and(|a| a.credential.is_some());
         assert!(is_signed || stream.contains('_'), "only a foreign prefix refuses what we signed");
     };
@@ -121,14 +119,14 @@ fn policy() -> Option<Policy> {
         schemes: Schemes::Any,
     };
     let account = |bizid: &str, host: Option<&str>, profile| Account {
-        bizid: Arc::from(bizid),
-        domains: vec![
-            domain(Action::Push, host, "a key for pushing"),
-            domain(Action::Play, None, "a key for playing"),
-        ],
-        revoked: Revoked::default(),
         profile,
-        udp_viewers_max: UDP_VIEWERS_USUAL,
+        ..Account::new(
+            bizid,
+            vec![
+                domain(Action::Push, host, "a key for pushing"),
+                domain(Action::Play, None, "a key for playing"),
+            ],
+        )
     };
     let ours = account("1", None, Profile::Strict);
     let vendors = account("8888", Some("push.example.com"), Profile::Vendor);

@@ -19,11 +19,13 @@
 //! What depends on earlier requests is [`Spent`], which has the last word.
 
 mod decision;
+mod eligibility;
 mod explain;
 #[doc(hidden)]
 pub mod fuzz;
 mod handle;
 mod keys;
+mod lists;
 mod network;
 mod policy;
 mod query;
@@ -33,13 +35,19 @@ mod spent;
 mod strong;
 
 pub use decision::{Allow, Class, Request, SessionCap, Way, decide};
+pub use eligibility::{
+    Category, CategoryRow, CategoryTable, Gate, Preset, Standing, Sub, SubjectType,
+};
 pub use explain::{Finding, Verdict, explain};
 pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};
+pub use lists::{
+    ADDRESSES_MAX, AddressList, BadPattern, ListRule, REFERERS_MAX, RefererList, RefererPattern,
+};
 pub use network::{BadNetwork, Network};
 pub use policy::{
-    Account, Action, Domain, Policy, PolicyError, Profile, Revoked, Schemes, UDP_VIEWERS_MAX,
-    UDP_VIEWERS_USUAL,
+    Account, Action, Domain, Policy, PolicyError, Profile, RemoteAsk, Revoked, Schemes,
+    UDP_VIEWERS_MAX, UDP_VIEWERS_USUAL,
 };
 pub use query::Query;
 pub use reason::Reason;

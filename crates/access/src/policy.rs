@@ -1,9 +1,12 @@
 //! Who owns what: accounts, their domains, and the keys of those.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::eligibility::{Gate, Standing};
 use crate::keys::Keys;
+use crate::lists::{ADDRESSES_MAX, AddressList, REFERERS_MAX, RefererList};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +31,11 @@ impl Action {
 #[derive(Debug, Clone)]
 pub struct Policy {
     accounts: Vec<Account>,
+    gate: Gate,
+    /// Places in `accounts`, by number.
+    by_bizid: HashMap<Arc<str>, usize>,
+    /// The same by host, in lower case.
+    by_host: HashMap<String, usize>,
 }
 
 /// A customer. Streams belong to accounts, not to hosts.
@@ -44,6 +52,33 @@ pub struct Account {
     /// How many may watch a stream over UDP at the same time, at most [`UDP_VIEWERS_MAX`]. 0: nobody
     /// watches over UDP.
     pub udp_viewers_max: u32,
+    /// What it is, and which of its switches are on.
+    pub standing: Standing,
+    /// Where its publishers and viewers may come from.
+    pub addresses: AddressList,
+    /// On which pages they may be.
+    pub referers: RefererList,
+    /// What its own back end is asked about.
+    pub remote: RemoteAsk,
+}
+
+/// What an account's own back end is asked about, once everything here has allowed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemoteAsk {
+    /// Publishing.
+    pub push: bool,
+    /// Watching.
+    pub play: bool,
+}
+
+impl RemoteAsk {
+    /// Whether it is asked about an action.
+    pub fn is_asked(self, action: Action) -> bool {
+        match action {
+            Action::Push => self.push,
+            Action::Play => self.play,
+        }
+    }
 }
 
 /// Whose key signs a play over UDP, and one in RTC mode, where the vendor's signature makes it.
@@ -106,6 +141,9 @@ pub enum PolicyError {
     ShortKey(String),
     KnownKey(String),
     UdpViewers(String),
+    Category(String),
+    Addresses(String),
+    Referers(String),
 }
 
 impl std::fmt::Display for PolicyError {
@@ -127,6 +165,16 @@ impl std::fmt::Display for PolicyError {
             PolicyError::UdpViewers(b) => {
                 write!(f, "account {b} has more than {UDP_VIEWERS_MAX} viewers over UDP")
             }
+            PolicyError::Category(b) => write!(
+                f,
+                "a category id of account {b} is not of lower-case letters, digits and hyphens"
+            ),
+            PolicyError::Addresses(b) => {
+                write!(f, "account {b} lists more than {ADDRESSES_MAX} networks")
+            }
+            PolicyError::Referers(b) => {
+                write!(f, "account {b} lists more than {REFERERS_MAX} pages")
+            }
         }
     }
 }
@@ -134,28 +182,37 @@ impl std::fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {}
 
 impl Policy {
-    /// A policy of these accounts. The first is the default: it owns every host nobody names.
+    /// A policy of these accounts, whatever their categories. The first is the default: it owns
+    /// every host nobody names.
     ///
     /// # Errors
     /// When two of them claim the same thing, or one cannot work.
     pub fn new(accounts: Vec<Account>) -> Result<Policy, PolicyError> {
+        Policy::with_gate(accounts, Gate::Off)
+    }
+
+    /// The same with a gate.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_gate(accounts: Vec<Account>, gate: Gate) -> Result<Policy, PolicyError> {
         if accounts.is_empty() {
             return Err(PolicyError::NoAccount);
         }
-        let (mut bizids, mut hosts) = (BTreeSet::new(), BTreeSet::new());
-        for account in &accounts {
+        let (mut by_bizid, mut by_host) = (HashMap::new(), HashMap::new());
+        for (place, account) in accounts.iter().enumerate() {
             account.check()?;
-            if !bizids.insert(&account.bizid) {
+            if by_bizid.insert(Arc::clone(&account.bizid), place).is_some() {
                 return Err(PolicyError::BizidTwice(account.bizid.to_string()));
             }
-            for domain in &account.domains {
-                let Some(host) = &domain.host else { continue };
-                if !hosts.insert((host, domain.action as u8)) {
-                    return Err(PolicyError::HostTwice(host.clone()));
-                }
-            }
+            account.claim_hosts(place, &mut by_host)?;
         }
-        Ok(Policy { accounts })
+        Ok(Policy { accounts, gate, by_bizid, by_host })
+    }
+
+    /// Whether categories count.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The account that owns hosts nobody names.
@@ -170,13 +227,17 @@ impl Policy {
 
     /// The account of a number.
     pub fn account(&self, bizid: &str) -> Option<&Account> {
-        self.accounts.iter().find(|a| &*a.bizid == bizid)
+        self.by_bizid.get(bizid).map(|place| &self.accounts[*place])
     }
 
     /// The account a host belongs to.
     pub fn account_of(&self, host: &str) -> &Account {
-        let owns = |a: &&Account| a.domains.iter().any(|d| d.is_host(host));
-        self.accounts.iter().find(owns).unwrap_or(self.default_account())
+        self.owner_of(host).unwrap_or(self.default_account())
+    }
+
+    /// The account that has a domain of this name.
+    pub(crate) fn owner_of(&self, host: &str) -> Option<&Account> {
+        self.by_host.get(&*lower(host)).map(|place| &self.accounts[*place])
     }
 
     /// The host to print in an account's URLs for an action: `usual`, if it is the account's, else
@@ -200,11 +261,46 @@ impl Policy {
         let Some((prefix, _)) = stream.split_once('_') else {
             return false;
         };
-        prefix != &*account.bizid && self.accounts.iter().any(|a| &*a.bizid == prefix)
+        prefix != &*account.bizid && self.by_bizid.contains_key(prefix)
     }
 }
 
 impl Account {
+    /// An account in good standing with everything else as it is unless somebody says: profile
+    /// strict, no lists, nothing revoked.
+    pub fn new(bizid: &str, domains: Vec<Domain>) -> Account {
+        Account {
+            bizid: Arc::from(bizid),
+            domains,
+            revoked: Revoked::default(),
+            profile: Profile::default(),
+            udp_viewers_max: UDP_VIEWERS_USUAL,
+            standing: Standing::eligible(),
+            addresses: AddressList::default(),
+            referers: RefererList::default(),
+            remote: RemoteAsk::default(),
+        }
+    }
+
+    /// Enters its hosts into those of all accounts. A host may be there for push and for play, but not
+    /// for two accounts: it says whose a stream is.
+    fn claim_hosts(
+        &self,
+        place: usize,
+        by_host: &mut HashMap<String, usize>,
+    ) -> Result<(), PolicyError> {
+        let named = |d: &Domain| d.host.as_deref().map(|h| (lower(h).into_owned(), d.action));
+        let mut own = Vec::new();
+        for (host, action) in self.domains.iter().filter_map(named) {
+            let is_others = by_host.insert(host.clone(), place).is_some_and(|p| p != place);
+            if is_others || own.contains(&(host.clone(), action)) {
+                return Err(PolicyError::HostTwice(host));
+            }
+            own.push((host, action));
+        }
+        Ok(())
+    }
+
     /// The domains whose rules hold for a request to `host`: the one that names it; else those
     /// that name none; else all of that action, so that no host is a way around the others' rules.
     pub(crate) fn domains_for(&self, action: Action, host: &str) -> Vec<&Domain> {
@@ -236,6 +332,15 @@ impl Account {
         if self.udp_viewers_max > UDP_VIEWERS_MAX {
             return Err(PolicyError::UdpViewers(bizid()));
         }
+        if !self.standing.category.is_well_formed() {
+            return Err(PolicyError::Category(bizid()));
+        }
+        if self.addresses.networks.len() > ADDRESSES_MAX {
+            return Err(PolicyError::Addresses(bizid()));
+        }
+        if self.referers.patterns.len() > REFERERS_MAX {
+            return Err(PolicyError::Referers(bizid()));
+        }
         let keys = self.domains.iter().flat_map(|d| [Some(&d.keys.main), d.keys.backup.as_ref()]);
         for key in keys.flatten() {
             let secret = key.reveal();
@@ -261,6 +366,15 @@ impl Revoked {
 impl Domain {
     fn is_host(&self, host: &str) -> bool {
         self.host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(host))
+    }
+}
+
+/// A host in lower case, which most are.
+fn lower(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
     }
 }
 

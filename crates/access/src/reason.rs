@@ -16,11 +16,20 @@ pub enum Reason {
     WrongAddress,
     Revoked,
     ForeignAccount,
+    NotEligible,
+    ServiceClosed,
+    PusherOff,
+    PlayerOff,
+    AddressBarred,
+    RefererBarred,
+    RemoteRefused,
+    RemoteUnreachable,
     ReservedApp,
     BadName,
     NotFound,
     InUse,
     Barred,
+    ViewerBarred,
     Full,
     TooMany,
     UrlInUse,
@@ -31,7 +40,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 30] = [
         Reason::AuthMissing,
         Reason::AuthMalformed,
         Reason::AuthBad,
@@ -42,11 +51,20 @@ impl Reason {
         Reason::WrongAddress,
         Reason::Revoked,
         Reason::ForeignAccount,
+        Reason::NotEligible,
+        Reason::ServiceClosed,
+        Reason::PusherOff,
+        Reason::PlayerOff,
+        Reason::AddressBarred,
+        Reason::RefererBarred,
+        Reason::RemoteRefused,
+        Reason::RemoteUnreachable,
         Reason::ReservedApp,
         Reason::BadName,
         Reason::NotFound,
         Reason::InUse,
         Reason::Barred,
+        Reason::ViewerBarred,
         Reason::Full,
         Reason::TooMany,
         Reason::UrlInUse,
@@ -68,11 +86,20 @@ impl Reason {
             Reason::WrongAddress => "wrong-address",
             Reason::Revoked => "revoked",
             Reason::ForeignAccount => "foreign-account",
+            Reason::NotEligible => "not-eligible",
+            Reason::ServiceClosed => "service-closed",
+            Reason::PusherOff => "pusher-off",
+            Reason::PlayerOff => "player-off",
+            Reason::AddressBarred => "address-barred",
+            Reason::RefererBarred => "referer-barred",
+            Reason::RemoteRefused => "remote-refused",
+            Reason::RemoteUnreachable => "remote-unreachable",
             Reason::ReservedApp => "reserved-app",
             Reason::BadName => "bad-name",
             Reason::NotFound => "not-found",
             Reason::InUse => "in-use",
             Reason::Barred => "barred",
+            Reason::ViewerBarred => "viewer-barred",
             Reason::Full => "server-full",
             Reason::TooMany => "too-many",
             Reason::UrlInUse => "url-in-use",
@@ -86,9 +113,14 @@ impl Reason {
     pub fn rtmp_code(self, action: Action) -> &'static str {
         match (action, self) {
             (Action::Push, Reason::InUse | Reason::BadName) => "NetStream.Publish.BadName",
-            (Action::Push, Reason::Barred | Reason::Full | Reason::TooMany | Reason::Stopping) => {
-                "NetStream.Publish.Failed"
-            }
+            (
+                Action::Push,
+                Reason::Barred
+                | Reason::Full
+                | Reason::TooMany
+                | Reason::Stopping
+                | Reason::RemoteUnreachable,
+            ) => "NetStream.Publish.Failed",
             (Action::Push, _) => "NetStream.Publish.Denied",
             (Action::Play, Reason::NotFound | Reason::BadName) => "NetStream.Play.StreamNotFound",
             (Action::Play, _) => "NetStream.Play.Failed",
@@ -108,13 +140,20 @@ impl Reason {
             | Reason::WrongAddress
             | Reason::Revoked
             | Reason::ForeignAccount
+            | Reason::NotEligible
+            | Reason::ServiceClosed
+            | Reason::PusherOff
+            | Reason::PlayerOff
+            | Reason::AddressBarred
+            | Reason::RefererBarred
+            | Reason::RemoteRefused
             | Reason::NotAllowed => 403,
             Reason::ReservedApp | Reason::BadName => 400,
             Reason::NotFound => 404,
             Reason::InUse => 409,
-            Reason::Barred => 403,
+            Reason::Barred | Reason::ViewerBarred => 403,
             Reason::TooMany | Reason::UrlInUse | Reason::ViewerLimit => 429,
-            Reason::Full | Reason::Stopping => 503,
+            Reason::Full | Reason::Stopping | Reason::RemoteUnreachable => 503,
         }
     }
 
@@ -131,14 +170,23 @@ impl Reason {
             | Reason::WrongAddress
             | Reason::Revoked
             | Reason::ForeignAccount
+            | Reason::NotEligible
+            | Reason::ServiceClosed
+            | Reason::PusherOff
+            | Reason::PlayerOff
+            | Reason::AddressBarred
+            | Reason::RefererBarred
+            | Reason::RemoteRefused
             | Reason::NotAllowed
-            | Reason::Barred => 3,
+            | Reason::Barred
+            | Reason::ViewerBarred => 3,
             Reason::NotFound | Reason::BadName | Reason::ReservedApp => 4,
             Reason::InUse
             | Reason::Full
             | Reason::TooMany
             | Reason::UrlInUse
-            | Reason::ViewerLimit => 5,
+            | Reason::ViewerLimit
+            | Reason::RemoteUnreachable => 5,
             Reason::Stopping => 7,
         }
     }
@@ -173,11 +221,37 @@ impl Reason {
             Reason::ForeignAccount => {
                 "the stream name begins with the number of an account this host does not belong to"
             }
+            Reason::NotEligible => {
+                "the account's category may not stream live here: its owner has to declare one that is \
+                 eligible, or the operator to change the table"
+            }
+            Reason::ServiceClosed => {
+                "live streaming is not open to this account: the operator has to open it"
+            }
+            Reason::PusherOff => {
+                "publishing is switched off for this account: its owner has to switch live-pusher on"
+            }
+            Reason::PlayerOff => {
+                "watching is switched off for this account: its owner has to switch live-player on"
+            }
+            Reason::AddressBarred => {
+                "the account's list of addresses keeps yours out: its owner has to change the list"
+            }
+            Reason::RefererBarred => {
+                "the account's list of pages keeps this page out: its owner has to change the list"
+            }
+            Reason::RemoteRefused => "the account's own back end was asked, and said no",
+            Reason::RemoteUnreachable => {
+                "the account's own back end was asked, and did not answer: its owner has to see to it"
+            }
             Reason::ReservedApp => "this app name is reserved for the server's own pages",
             Reason::BadName => "the URL does not name a stream: it should end in /app/stream",
             Reason::NotFound => "nobody publishes this stream",
             Reason::InUse => "the stream is in use",
             Reason::Barred => "an operator closed this stream for a time",
+            Reason::ViewerBarred => {
+                "an operator sent a viewer of your address away from this stream for a time"
+            }
             Reason::Full => "the server is full",
             Reason::TooMany => "too many connections from this address",
             Reason::UrlInUse => "as many sessions as the URL allows are there already",

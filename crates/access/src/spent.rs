@@ -157,6 +157,7 @@ mod tests {
             session: None,
             udp_viewers_max: 10,
             mark: Some(mark),
+            ask_remote: false,
         }
     }
 

@@ -2,12 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use thalweg_access::{
     Account, Action, Class, Domain, Expiry, Key, Keys, Network, Policy, PolicyError, Profile,
-    Purpose, Query, Reason, Request, Revoked, Scheme, Schemes, SignedQuery, Subject, Token,
-    UDP_VIEWERS_MAX, UDP_VIEWERS_USUAL, Verdict, Way, decide, explain,
+    Purpose, Query, Reason, Request, Scheme, Schemes, SignedQuery, Subject, Token, UDP_VIEWERS_MAX,
+    Verdict, Way, decide, explain,
 };
 use thalweg_testkit::corpus;
 
@@ -22,13 +21,7 @@ fn domain(action: Action, host: Option<&str>, main: &str, backup: Option<&str>) 
 }
 
 fn account(bizid: &str, domains: Vec<Domain>) -> Account {
-    Account {
-        bizid: Arc::from(bizid),
-        domains,
-        revoked: Revoked::default(),
-        profile: Profile::Strict,
-        udp_viewers_max: UDP_VIEWERS_USUAL,
-    }
+    Account::new(bizid, domains)
 }
 
 /// Account 1 owns every host nobody names; 8888 has domains of its own, and signs plays too.
@@ -83,8 +76,8 @@ fn request<'a>(
     stream: &'a str,
     query: &'a str,
 ) -> Request<'a> {
-    let way = Way::Tcp;
-    Request { action, way, host, app, stream, query: Query::new(query), peer: Some(PEER) }
+    let (way, query, peer) = (Way::Tcp, Query::new(query), Some(PEER));
+    Request { action, way, host, app, stream, query, peer, referer: None }
 }
 
 fn ask(action: Action, host: &str, app: &str, stream: &str, query: &str) -> Result<String, Reason> {

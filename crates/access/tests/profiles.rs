@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use thalweg_access::{
     Account, Action, Allow, Class, Domain, Expiry, Key, Keys, Policy, Profile, Purpose, Query,
-    Reason, Request, Revoked, Scheme, Schemes, SignedQuery, Spent, Subject, Token, UDP_VIEWERS_MAX,
-    UDP_VIEWERS_USUAL, Verdict, Way, decide, explain,
+    Reason, Request, Scheme, Schemes, SignedQuery, Spent, Subject, Token, UDP_VIEWERS_MAX, Verdict,
+    Way, decide, explain,
 };
 use thalweg_testkit::corpus;
 
@@ -28,8 +28,7 @@ fn account(profile: Profile) -> Account {
         schemes: Schemes::Any,
     };
     let domains = vec![domain(Action::Push), domain(Action::Play)];
-    let (revoked, udp_viewers_max) = (Revoked::default(), UDP_VIEWERS_USUAL);
-    Account { bizid: Arc::from("1"), domains, revoked, profile, udp_viewers_max }
+    Account { profile, ..Account::new("1", domains) }
 }
 
 fn policy(account: Account) -> Policy {
@@ -37,7 +36,8 @@ fn policy(account: Account) -> Policy {
 }
 
 fn request<'a>(action: Action, way: Way, stream: &'a str, query: &'a str) -> Request<'a> {
-    Request { action, way, host: "h", app: "live", stream, query: Query::new(query), peer: None }
+    let (query, peer, referer) = (Query::new(query), None, None);
+    Request { action, way, host: "h", app: "live", stream, query, peer, referer }
 }
 
 /// Decides about `live/room`, and sees to it that `check-url` says the same.

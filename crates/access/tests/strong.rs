@@ -1,12 +1,9 @@
 //! The grammar of tokens, and what is said about them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::sync::Arc;
-
 use thalweg_access::{
-    Account, Action, BadToken, Domain, Key, Keys, Network, Policy, Profile, Purpose, Query,
-    Request, Revoked, Schemes, SignedQuery, Subject, Token, UDP_VIEWERS_USUAL, Verdict, Way,
-    decide, explain,
+    Account, Action, BadToken, Domain, Key, Keys, Network, Policy, Purpose, Query, Request,
+    Schemes, SignedQuery, Subject, Token, Verdict, Way, decide, explain,
 };
 
 const NOW: u64 = 1_732_290_000;
@@ -140,8 +137,8 @@ fn sign(key: &str, account: &str, app: &str, stream: &str, token: &Token) -> Str
 
 fn request<'a>(action: Action, stream: &'a str, query: &'a str) -> Request<'a> {
     let peer = Some([192, 0, 2, 7].into());
-    let way = Way::Tcp;
-    Request { action, way, host: "h", app: "live", stream, query: Query::new(query), peer }
+    let (way, query, referer) = (Way::Tcp, Query::new(query), None);
+    Request { action, way, host: "h", app: "live", stream, query, peer, referer }
 }
 
 /// Pushes need a signature, plays do not. Account 2 has a host of its own.
@@ -164,13 +161,7 @@ fn policy() -> Policy {
             other.keys = Keys::new(Key::new("key of the other domain"));
             domains.push(other);
         }
-        Account {
-            bizid: Arc::from(bizid),
-            domains,
-            revoked: Revoked::default(),
-            profile: Profile::Strict,
-            udp_viewers_max: UDP_VIEWERS_USUAL,
-        }
+        Account::new(bizid, domains)
     };
     let mut accounts = vec![account("1", None, 300), account("2", Some("two.example"), 0)];
     accounts[0].revoked.streams.insert("live/leaked".to_owned(), NOW - 600);

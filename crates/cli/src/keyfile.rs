@@ -14,8 +14,19 @@ use thalweg_access::{Action, Key};
 pub(crate) struct KeyFile {
     path: PathBuf,
     entries: Entries,
-    may_make: bool,
+    lacking: Lacking,
     has_made: bool,
+}
+
+/// What is done about a key that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacking {
+    /// One is made, and kept in the file.
+    Make,
+    /// One is made for a store, which keeps it: the file is only read.
+    MakeForStore,
+    /// Nothing: whoever asks would be misled by keys that are new.
+    Refuse,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -37,13 +48,13 @@ struct Entry {
 
 impl KeyFile {
     /// Reads the keys of a folder, if there are any yet. Those that lack are made, or not.
-    pub(crate) fn open(folder: &Path, may_make: bool) -> Result<KeyFile> {
+    pub(crate) fn open(folder: &Path, lacking: Lacking) -> Result<KeyFile> {
         let path = folder.join("keys.toml");
         let has_made = false;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(KeyFile { path, entries: Entries::default(), may_make, has_made });
+                return Ok(KeyFile { path, entries: Entries::default(), lacking, has_made });
             }
             Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
         };
@@ -55,7 +66,7 @@ impl KeyFile {
         let entries = toml::from_str(&text)
             .map_err(|e: toml::de::Error| anyhow::anyhow!("{}", e.message()))
             .with_context(|| format!("{} is damaged", path.display()))?;
-        Ok(KeyFile { path, entries, may_make, has_made })
+        Ok(KeyFile { path, entries, lacking, has_made })
     }
 
     /// The key for an account, an action and a host; made and kept if there is none.
@@ -65,7 +76,7 @@ impl KeyFile {
         if let Some(entry) = self.entries.keys.iter().find(fits) {
             return Ok(Key::new(&entry.key));
         }
-        if !self.may_make {
+        if self.lacking == Lacking::Refuse {
             let (action, path) = (action.name(), self.path.display());
             bail!(
                 "there is no {action} key in {path}: name the server's configuration with \
@@ -76,6 +87,9 @@ impl KeyFile {
         getrandom::fill(&mut bits)
             .map_err(|e| anyhow::anyhow!("the system has no random numbers: {e}"))?;
         let key = Key::from_random(bits);
+        if self.lacking == Lacking::MakeForStore {
+            return Ok(key);
+        }
         self.entries.keys.push(Entry {
             bizid: bizid.to_owned(),
             action: action.name().to_owned(),
@@ -90,6 +104,11 @@ impl KeyFile {
     /// Whether keys have been made just now.
     pub(crate) fn has_made(&self) -> bool {
         self.has_made
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.entries.keys.is_empty()
     }
 
     /// Where the keys are.
@@ -138,19 +157,19 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_kept_from_others() {
         let folder = folder("keys");
-        let mut first = KeyFile::open(&folder, true).unwrap();
+        let mut first = KeyFile::open(&folder, Lacking::Make).unwrap();
         let push = first.key("1", Action::Push, None).unwrap();
         let play = first.key("1", Action::Play, None).unwrap();
         assert!(first.has_made() && push != play && push.reveal().len() == 32);
         let mode = fs::metadata(first.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
 
-        let mut again = KeyFile::open(&folder, true).unwrap();
+        let mut again = KeyFile::open(&folder, Lacking::Make).unwrap();
         assert_eq!(again.key("1", Action::Push, None).unwrap(), push);
         assert!(!again.has_made());
         assert_ne!(again.key("1", Action::Push, Some("h")).unwrap(), push);
         assert!(!format!("{again:?}").contains(push.reveal()));
-        let mut reader = KeyFile::open(&folder, false).unwrap();
+        let mut reader = KeyFile::open(&folder, Lacking::Refuse).unwrap();
         assert_eq!(reader.key("1", Action::Push, None).unwrap(), push);
         assert!(reader.key("2", Action::Push, None).is_err(), "whoever only reads makes none");
         fs::remove_dir_all(&folder).unwrap();
@@ -161,7 +180,7 @@ mod tests {
         let folder = folder("damaged");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("keys.toml"), "[[key]]\nkey = secret").unwrap();
-        let error = format!("{:#}", KeyFile::open(&folder, true).unwrap_err());
+        let error = format!("{:#}", KeyFile::open(&folder, Lacking::Make).unwrap_err());
         assert!(error.contains("keys.toml is damaged") && !error.contains("secret"), "{error}");
         fs::remove_dir_all(&folder).unwrap();
     }

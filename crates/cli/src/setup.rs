@@ -3,21 +3,36 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
-use thalweg_server::Config;
+use thalweg_console::register::Register;
+use thalweg_console::store::{self, Place, Store};
+use thalweg_console::urls::{Places, UdpPlace};
+use thalweg_console::{import, model};
 use thalweg_server::config::{
     AccountConfig, ActionConfig, DomainConfig, ProfileConfig, SchemesConfig,
 };
+use thalweg_server::{Config, Server};
 
-use crate::keyfile::KeyFile;
+use crate::keyfile::{KeyFile, Lacking};
+use crate::show;
 
-/// A configuration and the policy it makes.
+/// A configuration, and the accounts of its server.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) config: Config,
-    pub(crate) policy: Policy,
-    pub(crate) keys: KeyFile,
+    pub(crate) policy: Arc<Policy>,
+    /// Where accounts and keys have been made just now, if they have.
+    pub(crate) made_in: Option<PathBuf>,
+    /// The accounts, where they are in a store.
+    pub(crate) books: Option<Books>,
+}
+
+/// Accounts in a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Books {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) register: Arc<Register>,
 }
 
 /// Where they are.
@@ -46,31 +61,126 @@ pub(crate) struct Args {
 }
 
 impl Setup {
-    /// Reads the configuration file, if there is one, and the keys; makes the keys it lacks.
-    pub(crate) fn load(args: &Args) -> Result<Setup> {
-        Setup::read(args, ProfileConfig::Strict, true)
+    /// Reads the configuration file, if there is one, and the accounts; makes the keys that lack.
+    pub(crate) async fn load(args: &Args) -> Result<Setup> {
+        Setup::read(args, ProfileConfig::Strict).await
     }
 
     /// The same for the demo: where no account is configured, the one that everyone starts with
     /// takes URLs as the vendor's back ends sign them.
-    pub(crate) fn load_for_demo(args: &Args) -> Result<Setup> {
-        Setup::read(args, ProfileConfig::Vendor, true)
+    pub(crate) async fn load_for_demo(args: &Args) -> Result<Setup> {
+        Setup::read(args, ProfileConfig::Vendor).await
     }
 
-    /// The same for those who would be misled by keys that are new: it makes none.
-    pub(crate) fn load_existing(args: &Args) -> Result<Setup> {
-        Setup::read(args, ProfileConfig::Strict, false)
+    /// The same for those who would be misled by accounts and keys that are new: it makes none.
+    pub(crate) async fn load_existing(args: &Args) -> Result<Setup> {
+        let config = Setup::config(args)?;
+        if !config.console.enabled {
+            return Setup::of_file(config, ProfileConfig::Strict, Lacking::Refuse);
+        }
+        let place = place(&config);
+        if !place.exists() {
+            bail!(
+                "there are no accounts in {}: name the server's configuration with --config, or its \
+                 data folder with --data-dir",
+                config.data_dir.display()
+            );
+        }
+        Setup::of_store(config, ProfileConfig::Strict).await
     }
 
-    fn read(args: &Args, usual: ProfileConfig, may_make_keys: bool) -> Result<Setup> {
+    /// What the accounts of a configuration are now, where there is no store.
+    pub(crate) fn policy_of_file(config: &Config) -> Result<Policy> {
+        let mut keys = KeyFile::open(&config.data_dir, Lacking::Make)?;
+        policy(&config.accounts, ProfileConfig::Strict, &mut keys)
+    }
+
+    /// Puts the ports that a server got in place of those it was to have: port 0 asks for any.
+    pub(crate) fn bind(&mut self, server: &Server) -> Result<()> {
+        let config = &mut self.config;
+        config.rtmp.listen = Some(server.rtmp_address()?);
+        config.http.listen = Some(server.http_address()?);
+        config.https.listen = server.https_address()?.or(config.https.listen);
+        config.operator.listen = server.operator_address()?;
+        Ok(())
+    }
+
+    /// The configuration alone.
+    pub(crate) fn config(args: &Args) -> Result<Config> {
         let mut config = read_config(args.config.as_deref())?;
         if let Some(folder) = &args.data_dir {
             config.data_dir.clone_from(folder);
         }
-        let mut keys = KeyFile::open(&config.data_dir, may_make_keys)?;
-        let policy = policy(&config.accounts, usual, &mut keys)?;
-        Ok(Setup { config, policy, keys })
+        Ok(config)
     }
+
+    async fn read(args: &Args, usual: ProfileConfig) -> Result<Setup> {
+        let config = Setup::config(args)?;
+        match config.console.enabled {
+            true => Setup::of_store(config, usual).await,
+            false => Setup::of_file(config, usual, Lacking::Make),
+        }
+    }
+
+    /// Accounts of the configuration file.
+    fn of_file(config: Config, usual: ProfileConfig, lacking: Lacking) -> Result<Setup> {
+        let mut keys = KeyFile::open(&config.data_dir, lacking)?;
+        let policy = Arc::new(policy(&config.accounts, usual, &mut keys)?);
+        let made_in = keys.has_made().then(|| keys.path().to_owned());
+        Ok(Setup { config, policy, made_in, books: None })
+    }
+
+    /// Accounts of the store, which has those of the file when it is new.
+    async fn of_store(config: Config, usual: ProfileConfig) -> Result<Setup> {
+        let store = store::open(&place(&config)).await.context("in the store of accounts")?;
+        let mut is_new = false;
+        let first = || {
+            is_new = true;
+            first_accounts(&config, usual)
+        };
+        let register = Register::open(Arc::clone(&store), first).await?;
+        if !is_new && !config.accounts.is_empty() {
+            tracing::info!(
+                "the accounts are in the store: those of the configuration were taken over at the first \
+                 start, and are not read any more"
+            );
+        }
+        let policy = register.reader().get();
+        let made_in = is_new.then(|| config.data_dir.clone());
+        let books = Some(Books { store, register: Arc::new(register) });
+        Ok(Setup { config, policy, made_in, books })
+    }
+
+    /// Where the server is reached, as its URLs say it.
+    pub(crate) fn places(&self) -> Places {
+        let config = &self.config;
+        Places {
+            host: config.public_host.clone(),
+            rtmp_port: config.public_rtmp_port(),
+            http_port: config.public_http_port(),
+            https_port: config.has_certificate().then(|| config.public_https_port()),
+            udp: config.udp.enabled.then(|| UdpPlace { other_port: config.other_udp_port() }),
+        }
+    }
+}
+
+/// Where the accounts are kept.
+pub(crate) fn place(config: &Config) -> Place {
+    Place { data_dir: config.data_dir.clone(), url: config.console.store.clone() }
+}
+
+/// The accounts that a new store begins with: those of the configuration, with the keys they have had so
+/// far.
+fn first_accounts(config: &Config, usual: ProfileConfig) -> Result<Vec<model::Account>> {
+    let mut keys = KeyFile::open(&config.data_dir, Lacking::MakeForStore)?;
+    let policy = policy(&config.accounts, usual, &mut keys)?;
+    if keys.is_there() {
+        let file = keys.path().display();
+        tracing::warn!(%file, "its keys are in the store now, and it is not read any more: delete it");
+    }
+    let now = show::now_unix_s();
+    let imported = policy.accounts().iter().map(|a| import::account(a, now));
+    imported.collect::<Result<_, _>>().context("the system has no random numbers")
 }
 
 fn read_config(path: Option<&Path>) -> Result<Config> {
@@ -123,11 +233,10 @@ fn account(config: &AccountConfig, keys: &mut KeyFile) -> Result<Account> {
         }
     }
     Ok(Account {
-        bizid: Arc::from(config.bizid.as_str()),
-        domains,
         revoked: revoked(config),
         profile: config.profile.into(),
         udp_viewers_max: config.udp_viewers_max,
+        ..Account::new(&config.bizid, domains)
     })
 }
 
@@ -171,7 +280,7 @@ mod tests {
     fn policy_of(name: &str, accounts: &str, usual: ProfileConfig) -> Policy {
         let folder = Folder::new(name);
         let config = Config::parse(accounts).unwrap();
-        let mut keys = KeyFile::open(folder.path(), true).unwrap();
+        let mut keys = KeyFile::open(folder.path(), Lacking::Make).unwrap();
         policy(&config.accounts, usual, &mut keys).unwrap()
     }
 

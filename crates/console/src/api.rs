@@ -1,4 +1,94 @@
-//! The API, one file a subject.
+//! The API, one file a subject. `docs/ref/api.md` is its manual, `docs/ref/openapi.json` says the same for
+//! programs and is made from this.
+#![allow(unused_qualifications, reason = "what describes the handlers writes its paths out")]
 
-pub(crate) mod kick;
-pub(crate) mod streams;
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::console::Console;
+
+mod accounts;
+mod audit;
+mod callbacks;
+mod domains;
+mod error;
+mod gate;
+mod guard;
+mod history;
+mod lists;
+mod overview;
+mod session;
+mod setup;
+mod sign;
+mod statistics;
+mod streams;
+mod tokens;
+mod users;
+mod viewers;
+
+pub(crate) use error::ApiError;
+
+/// The API of a console.
+pub(crate) fn router(console: Console) -> Router {
+    let (router, api) = described().split_for_parts();
+    let document = api.to_pretty_json().unwrap_or_default();
+    let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
+    router
+        .route("/api/v1/openapi.json", axum::routing::get(move || async move { (json, document) }))
+        .with_state(console)
+}
+
+/// What it can do, for programs.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Thalweg",
+    description = "The API of a Thalweg server's console. docs/ref/api.md is its manual.",
+    license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+))]
+struct Document;
+
+fn described() -> OpenApiRouter<Console> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(setup::state, setup::begin))
+        .routes(routes!(session::now, session::log_in, session::log_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::change, users::remove))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::remove))
+        .routes(routes!(overview::overview))
+        .routes(routes!(gate::show, gate::set))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::show, accounts::change, accounts::remove))
+        .routes(routes!(accounts::reveal_api_key))
+        .routes(routes!(accounts::rotate_api_key))
+        .routes(routes!(accounts::revoke))
+        .routes(routes!(domains::add))
+        .routes(routes!(domains::change, domains::remove))
+        .routes(routes!(domains::reveal))
+        .routes(routes!(domains::rotate))
+        .routes(routes!(domains::drop_backup))
+        .routes(routes!(sign::sign))
+        .routes(routes!(sign::check_url))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::show))
+        .routes(routes!(streams::drop_publisher))
+        .routes(routes!(streams::forbid))
+        .routes(routes!(streams::resume))
+        .routes(routes!(streams::forbidden))
+        .routes(routes!(history::of_stream))
+        .routes(routes!(history::of_account))
+        .routes(routes!(viewers::list))
+        .routes(routes!(viewers::kick))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::show))
+        .routes(routes!(callbacks::retry))
+        .routes(routes!(statistics::points))
+        .routes(routes!(audit::list))
+}

@@ -1,19 +1,45 @@
-//! What people and programs ask over HTTP: everything under `/api/v1`, and the demo's pages.
+//! What people and programs ask over HTTP, and what is remembered: accounts, keys, URLs, streams.
 //!
-//! The server knows nothing of this crate; `cli` mounts [`router`] on the operator's listener and
-//! [`demo::router`] on the public ones.
+//! The server knows nothing of this crate: `cli` introduces the two. [`Register`] is the accounts and the
+//! policy they make, [`store`] where they are kept, [`Console`] what answers.
 
 mod api;
+mod assets;
+mod auth;
+pub mod check;
+pub mod clock;
+mod console;
 pub mod demo;
+mod graphs;
+pub mod health;
+pub mod hooks;
+pub mod import;
+pub mod model;
+pub mod policy;
+mod redact;
+pub mod register;
+pub mod remote;
+pub mod statistics;
+pub mod store;
+pub mod urls;
+
+pub use auth::SetupToken;
+pub use console::{Console, NoConsole, Parts, Tasks};
+pub use register::Register;
 
 use axum::Router;
-use axum::routing::{get, post};
-use thalweg_hub::Hub;
 
-/// The operator's pages, over the streams of one server.
-pub fn router(hub: Hub) -> Router {
+/// What the operator's listener answers.
+pub fn router(console: &Console) -> Router {
+    api::router(console.clone()).merge(assets::router())
+}
+
+/// What the public listeners answer beside media.
+pub fn public_router(_console: &Console) -> Router {
     Router::new()
-        .route("/api/v1/streams", get(api::streams::list))
-        .route("/api/v1/streams/{account}/{app}/{name}/kick", post(api::kick::kick))
-        .with_state(hub)
+}
+
+/// The API, for programs, as JSON: `docs/ref/openapi.json`.
+pub fn openapi() -> String {
+    api::document().to_pretty_json().unwrap_or_default() + "\n"
 }

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::events::Events;
 use crate::limits::{Lag, Limits};
 use crate::publication::{Leave, Publication, Publisher};
 use crate::stats::{Protocol, Snapshot, Totals};
 use crate::stream::{Seated, Stream};
 use crate::subscription::Subscription;
 use crate::takeover::InUse;
+use crate::viewers::Viewers;
 
 /// Every stream of this server. Clones are the same hub.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct Hub {
 struct Inner {
     registry: Box<dyn Registry>,
     streams: Mutex<Streams>,
+    viewers: Viewers,
+    events: Events,
 }
 
 #[derive(Debug, Default)]
@@ -81,21 +85,28 @@ pub enum PublishError {
     Stopping,
 }
 
-/// More streams are barred than are remembered.
+/// More are barred than are remembered: how many, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{BARRED_MAX} streams are barred already: wait until some may be published again")]
-pub struct TooManyBarred;
+#[error("{0} {1} are barred already: wait until some may come back")]
+pub struct TooManyBarred(pub(crate) usize, pub(crate) &'static str);
 
 impl Hub {
     /// A hub without streams.
     pub fn new(limits: Limits, registry: impl Registry + 'static) -> Self {
         let streams = Mutex::new(Streams { limits, ..Streams::default() });
-        Hub { inner: Arc::new(Inner { registry: Box::new(registry), streams }) }
+        let (registry, viewers, events) =
+            (Box::new(registry), Viewers::default(), Events::default());
+        Hub { inner: Arc::new(Inner { registry, streams, viewers, events }) }
     }
 
     /// Other limits, for streams that begin and peers that come from now on.
     pub fn set_limits(&self, limits: Limits) {
         self.streams().limits = limits;
+    }
+
+    /// What happens, for whoever has to tell others.
+    pub fn events(&self) -> Events {
+        self.inner.events.clone()
     }
 
     /// Sends a stream's publisher away, and lets none publish it for a time: one that could come
@@ -113,11 +124,35 @@ impl Hub {
         streams.barred.retain(|_, until| *until > now);
         if !bar.is_zero() {
             if streams.barred.len() >= BARRED_MAX && !streams.barred.contains_key(key) {
-                return Err(TooManyBarred);
+                return Err(TooManyBarred(BARRED_MAX, "streams"));
             }
-            streams.barred.insert(key.clone(), now + bar);
+            streams.barred.insert(key.clone(), now + bar.min(BAR_MAX));
         }
-        Ok(streams.by_key.get(key).is_some_and(|s| s.kick(bar, now)))
+        Ok(streams.by_key.get(key).is_some_and(|s| s.dismiss(Leave::Kicked { bar }, now)))
+    }
+
+    /// Lets a stream be published again. Answers whether it was barred.
+    pub fn unbar(&self, key: &StreamKey) -> bool {
+        self.streams().barred.remove(key).is_some()
+    }
+
+    /// The streams that nobody may publish, and for how long, in the order of their keys.
+    pub fn barred(&self, now: Instant) -> Vec<(StreamKey, Duration)> {
+        let streams = self.streams();
+        let left = |until: &Instant| until.saturating_duration_since(now);
+        let all = streams.barred.iter().map(|(key, until)| (key.clone(), left(until)));
+        all.filter(|(_, left)| !left.is_zero()).collect()
+    }
+
+    /// Sends away whoever publishes a stream of an account; answers how many did.
+    pub(crate) fn close_publishers(&self, account: &str, now: Instant) -> usize {
+        let streams = self.streams();
+        let of = streams.by_key.values().filter(|s| &*s.key().account == account);
+        of.filter(|s| s.dismiss(Leave::Closed, now)).count()
+    }
+
+    pub(crate) fn viewers_inner(&self) -> &Viewers {
+        &self.inner.viewers
     }
 
     /// Takes the seat of a stream's publisher. The caller has asked whether this peer may; here
@@ -295,4 +330,6 @@ impl Registry for InProcess {
 
 /// Streams barred at one time: some 200 bytes each.
 const BARRED_MAX: usize = 10_000;
+/// Nobody is barred for longer: the vendor's most is 90 days, and a clock can only count so far.
+pub(crate) const BAR_MAX: Duration = Duration::from_secs(366 * 86_400);
 const SEARCH_PAUSE: Duration = Duration::from_secs(1);

@@ -8,12 +8,15 @@
 //! |---|---|
 //! | become the publisher of a stream | [`Hub::publish`], which gives a [`Publication`] |
 //! | watch a stream | [`Hub::subscribe`], which gives a [`Subscription`] |
-//! | see what is live | [`Hub::snapshot`] |
+//! | see what is live | [`Hub::snapshot`], [`Hub::viewers`] |
+//! | hear what happens | [`Hub::events`] |
 //! | let waiting times run out | [`Hub::sweep`], once a second |
 //!
 //! Nothing here reads a clock: time is an argument. Nothing here knows a protocol.
 
+mod anomalies;
 mod bell;
+pub mod events;
 #[doc(hidden)]
 pub mod fuzz;
 mod gop;
@@ -25,8 +28,11 @@ mod stats;
 mod stream;
 mod subscription;
 mod takeover;
+mod viewers;
 
+pub use anomalies::{Anomaly, REPORT_PAUSE};
 pub use bell::Bell;
+pub use events::{Event, EventReader, Events, What};
 pub use gop::{ConfigSet, Depth};
 pub use hub::{Hub, InProcess, PublishError, Registry, StreamKey, TooManyBarred};
 pub use limits::{Lag, Limits, Retain};
@@ -38,3 +44,4 @@ pub use stats::{
 pub use stream::{Life, Stream};
 pub use subscription::{Batch, Filter, Opening, Skipped, Subscription};
 pub use takeover::{Credential, InUse, STALE_AFTER, TakeOver};
+pub use viewers::{Away, NoEntry, Orders, Ticket, ViewerFilter, ViewerSnapshot, Watching};

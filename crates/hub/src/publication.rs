@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
 use tokio::sync::watch;
 
+use crate::anomalies::Oddities;
+use crate::events::Anomalies;
 use crate::log::is_start;
 use crate::stream::Stream;
 use crate::takeover::Credential;
@@ -38,6 +40,9 @@ pub enum Leave {
         /// How long nobody may publish it.
         bar: Duration,
     },
+    /// The account may not publish any more.
+    #[error("live streaming was closed for this account")]
+    Closed,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
@@ -61,6 +66,9 @@ pub struct Publication {
     leave: watch::Receiver<Option<Leave>>,
     rebase: Rebase,
     await_key: AwaitKey,
+    oddities: Oddities,
+    /// Payload bytes it has brought.
+    bytes: u64,
     now: Instant,
 }
 
@@ -100,7 +108,8 @@ impl Publication {
             }
         };
         let await_key = end.map_or(AwaitKey::No, |_| AwaitKey::Since(None));
-        Publication { stream, epoch, leave, rebase, await_key, now }
+        let oddities = Oddities::new(now);
+        Publication { stream, epoch, leave, rebase, await_key, oddities, bytes: 0, now }
     }
 
     /// Appends a frame to the stream's log.
@@ -112,11 +121,35 @@ impl Publication {
     /// When the seat is lost: the publisher must go.
     pub fn append(&mut self, mut frame: Frame, now: Instant) -> Result<(), Leave> {
         self.now = now;
+        self.bytes += frame.payload.len() as u64;
+        self.oddities.look(&frame, now);
         if frame.kind == Kind::Video && frame.is_media() && self.await_key.holds_back(&frame, now) {
             return Ok(());
         }
         frame.dts = self.rebase.apply(&frame);
         self.stream.append(self.epoch, frame, now).map_err(|_| self.why())
+    }
+
+    /// Takes note of the chunk size that the publisher has announced. Cheap when it is the same.
+    pub fn note_chunk_bytes(&mut self, bytes: u32, now: Instant) {
+        self.oddities.look_at_chunks(bytes, now);
+    }
+
+    /// Whether there is something odd that was not yet told. Cheap.
+    pub fn is_odd(&self) -> bool {
+        self.oddities.has_any()
+    }
+
+    /// What was odd since the last time, if anything was and it is time to say so: once in
+    /// [`REPORT_PAUSE`](crate::REPORT_PAUSE), and at the end.
+    pub fn anomalies(&mut self, is_end: bool, now: Instant, at: SystemTime) -> Option<Anomalies> {
+        let (interval_ms, list) = self.oddities.take(is_end, now, at)?;
+        Some(Anomalies { key: self.stream.key().clone(), epoch: self.epoch, at, interval_ms, list })
+    }
+
+    /// Payload bytes it has brought.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Waits until the publisher must leave. May be polled while frames are appended.

@@ -182,10 +182,10 @@ impl Stream {
     }
 
     /// Tells the publisher to leave, and answers whether there was one. Its viewers wait for another.
-    pub(crate) fn kick(&self, bar: Duration, now: Instant) -> bool {
+    pub(crate) fn dismiss(&self, why: Leave, now: Instant) -> bool {
         let mut state = self.lock();
         let Some(old) = state.publisher.take() else { return false };
-        old.leave.send_replace(Some(Leave::Kicked { bar }));
+        old.leave.send_replace(Some(why));
         state.vacant_since = now;
         self.life.send_replace(Life::Waiting);
         true

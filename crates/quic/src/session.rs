@@ -19,12 +19,13 @@ use crate::live::Shared;
 pub struct Session {
     inner: web_transport_quinn::Session,
     live: Option<Arc<Shared>>,
-    is_browser: bool,
+    /// Of a browser: the origin of its page, empty when it did not say.
+    origin: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Session({})", if self.is_browser { "webtransport" } else { "quic" })
+        write!(f, "Session({})", if self.is_browser() { "webtransport" } else { "quic" })
     }
 }
 
@@ -77,7 +78,7 @@ impl Session {
     /// A native peer's.
     pub fn raw(connection: quinn::Connection) -> Session {
         let live = Shared::of(&connection);
-        Session { inner: web_transport_quinn::Session::raw(connection), live, is_browser: false }
+        Session { inner: web_transport_quinn::Session::raw(connection), live, origin: None }
     }
 
     /// A browser's, once it has asked for the right path; every other is answered 404.
@@ -95,18 +96,24 @@ impl Session {
             let _ = tokio::time::timeout(LAST_WORDS, connection.closed()).await;
             return Err(Lost::Transport(format!("a browser asked for {path:?}")));
         }
+        let origin = origin_of(&request.headers);
         let inner = request.ok().await.map_err(other)?;
-        Ok(Session { inner, live, is_browser: true })
+        Ok(Session { inner, live, origin: Some(origin) })
     }
 
     pub(crate) fn of_browser(inner: web_transport_quinn::Session) -> Session {
         let live = Shared::of(&inner);
-        Session { inner, live, is_browser: true }
+        Session { inner, live, origin: Some(Arc::from("")) }
     }
 
     /// Whether the peer is a browser.
     pub fn is_browser(&self) -> bool {
-        self.is_browser
+        self.origin.is_some()
+    }
+
+    /// The origin of the page that a browser is on, empty when it did not say. A native peer has none.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 
     /// The QUIC connection.
@@ -258,6 +265,15 @@ impl From<ReadError> for Lost {
     }
 }
 
+/// What a browser says of its page. One that says it twice says nothing.
+fn origin_of(headers: &http::HeaderMap) -> Arc<str> {
+    let mut all = headers.get_all("origin").iter().map(http::HeaderValue::to_str);
+    match (all.next(), all.next()) {
+        (Some(Ok(origin)), None) => Arc::from(origin),
+        _ => Arc::from(""),
+    }
+}
+
 fn words(code: u32, reason: &str) -> String {
     let name = Close::from_code(code).map_or("code", Close::name);
     if reason.is_empty() { format!("{name} {code}") } else { format!("{reason} ({name})") }
@@ -269,3 +285,23 @@ const NO_COMMON_ALPN: u64 = 0x100 + 120;
 const REASON_BYTES_MAX: usize = 512;
 /// How long a peer may take to read the last of what it is told.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_a_page_is_what_it_says_once() {
+        for (said, want) in [
+            (&["https://page.example"][..], "https://page.example"),
+            (&[], ""),
+            (&["https://page.example", "https://other.example"], ""),
+        ] {
+            let mut headers = http::HeaderMap::new();
+            for origin in said {
+                headers.append("origin", http::HeaderValue::from_static(origin));
+            }
+            assert_eq!(&*origin_of(&headers), want);
+        }
+    }
+}

@@ -103,6 +103,7 @@ async fn egress(frames: usize, viewers: usize, flush: Duration) {
             depth: Depth::Newest,
             flush,
             watch_peer: true,
+            orders: None,
             done: OnDone::new(|_| {}),
         };
         handles.push(egress.seat(seat).await);

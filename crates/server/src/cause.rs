@@ -39,6 +39,7 @@ impl Cause {
             Cause::Seat(Leave::Stopping) => 104,
             Cause::Seat(Leave::Gone) => 105,
             Cause::Seat(Leave::Kicked { .. }) => 106,
+            Cause::Seat(Leave::Closed) => 107,
         }
     }
 }

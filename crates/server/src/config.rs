@@ -39,6 +39,8 @@ pub struct Config {
     pub udp: Udp,
     /// The operator's HTTP: metrics and API.
     pub operator: Operator,
+    /// Accounts, keys and the rest of the console.
+    pub console: Console,
     /// Publishing.
     pub publish: Publish,
     /// Watching.
@@ -133,6 +135,19 @@ pub struct Operator {
     /// Address and port. Default: 127.0.0.1:8081.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
+}
+
+/// The console: accounts in a store instead of this file, their API and pages.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// Whether there is one. Without it accounts are those of this file. Default: yes.
+    pub enabled: bool,
+    /// A PostgreSQL database, `postgres://user:password@host/name`. Default: SQLite in `data_dir`.
+    pub store: Option<String>,
+    /// Networks that are nobody else's, and that callbacks and remote authorisation may go to all the
+    /// same. Default: none.
+    pub callback_allow: Vec<String>,
 }
 
 /// Publishing.
@@ -362,6 +377,7 @@ impl Default for Config {
             udp: Udp::default(),
             certificates: Vec::new(),
             operator: Operator::default(),
+            console: Console::default(),
             publish: Publish::default(),
             play: Play::default(),
             limits: Limits::default(),
@@ -385,6 +401,21 @@ impl Default for Udp {
 impl Default for Operator {
     fn default() -> Self {
         Operator { listen: SocketAddr::new(IpAddr::from([127, 0, 0, 1]), OPERATOR_PORT) }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Console { enabled: true, store: None, callback_allow: Vec::new() }
+    }
+}
+
+/// The URL of a database has a password in it.
+impl std::fmt::Debug for Console {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Console { enabled, store, callback_allow } = self;
+        let kind = if store.is_some() { "PostgreSQL" } else { "SQLite" };
+        write!(f, "Console({enabled}, {kind}, callback_allow {callback_allow:?})")
     }
 }
 

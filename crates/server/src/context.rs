@@ -1,15 +1,16 @@
 //! What every connection needs, and how a peer is told no.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_access::{
     Action, Allow, Class, PolicyReader, Query, Reason, Request, SessionCap, Spent, Way, decide,
 };
 use thalweg_hub::{
-    Credential, Depth, Hub, Lag, Protocol, Publication, PublishError, Publisher, StreamKey,
-    Subscription,
+    Away, Credential, Depth, Hub, Lag, NoEntry, Protocol, Publication, PublishError, Publisher,
+    StreamKey, Subscription, Ticket, Watching,
 };
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::command::Status;
@@ -20,6 +21,7 @@ use crate::config::{Config, FLUSH_MS_MAX};
 use crate::egress::Egress;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::remote::{Question, RemoteAuth};
 use crate::sessions::{Session, Sessions};
 use crate::tls::Store;
 use crate::udp::Udp;
@@ -35,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) sessions: Sessions,
     /// What plays have shown that would let push.
     pub(crate) spent: Mutex<Spent>,
+    /// Who asks accounts' own back ends, if there is somebody.
+    pub(crate) remote: OnceLock<Arc<dyn RemoteAuth>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tls: Arc<Store>,
     pub(crate) udp: Udp,
@@ -68,14 +72,18 @@ pub(crate) struct Denial {
 }
 
 impl Context {
-    /// Asks whether a peer may do this to a stream.
+    /// Asks whether a peer may do this to a stream. `referer` is the page it is on, where there are
+    /// pages.
     pub(crate) fn decide(
         &self,
         action: Action,
         way: Way,
         address: &Address,
         peer: IpAddr,
+        referer: Option<&str>,
     ) -> Result<Permit, Denial> {
+        // Before the policy is looked at: what is closed after that shows at the end.
+        let ticket = self.hub.ticket();
         let request = Request {
             action,
             way,
@@ -84,15 +92,48 @@ impl Context {
             stream: &address.stream,
             query: Query::new(&address.query),
             peer: Some(peer),
+            referer,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let allow = decide(&self.policy.get(), &request, now)?;
-        let Allow { account, credential, takes_over, class, session, udp_viewers_max, .. } =
-            self.spent().judge(action, allow, now).map_err(Denial::of_memory)?;
-        let key = StreamKey::new(&account, &address.app, &address.stream);
+        let key = StreamKey::new(&allow.account, &address.app, &address.stream);
+        if action == Action::Play {
+            self.hub.may_watch(&key, peer, crate::clock::now())?;
+        }
+        let allow = self.spent().judge(action, allow, now).map_err(Denial::of_memory)?;
+        let Allow { credential, takes_over, class, session, udp_viewers_max, ask_remote, .. } =
+            allow;
         let credential = credential.map(|of| Credential { of, takes_over });
         let (cap, session) = (session.map(Box::new), None);
-        Ok(Permit { key, credential, class, udp_viewers_max, cap, session })
+        Ok(Permit { key, credential, class, udp_viewers_max, cap, session, ask_remote, ticket })
+    }
+
+    /// Asks the account's own back end, if it wants to be asked about this. Whoever waits for the
+    /// answer looks whether the peer is still there.
+    pub(crate) fn question(
+        &self,
+        permit: &Permit,
+        action: Action,
+        address: &Address,
+        peer: IpAddr,
+        protocol: &'static str,
+    ) -> Option<Asking> {
+        if !permit.ask_remote {
+            return None;
+        }
+        let StreamKey { account, app, name: stream } = permit.key.clone();
+        let query = address.query.as_str().into();
+        let question = Question { action, account, app, stream, query, peer, protocol };
+        // An account that wants to be asked is not open because nobody can ask it.
+        let answer = self.remote.get().map(|remote| remote.ask(question));
+        let mut stopping = self.stopping.clone();
+        Some(Box::pin(async move {
+            let Some(answer) = answer else { return Err(Reason::RemoteUnreachable.into()) };
+            tokio::select! {
+                answer = answer => Ok(answer?),
+                _ = stopping.wait_for(|stopping| *stopping) => Err(Reason::Stopping.into()),
+            }
+        }))
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -106,18 +147,25 @@ impl Context {
         peer: SocketAddr,
         agent: &str,
     ) -> Result<Publication, Denial> {
-        let Permit { key, credential, .. } = permit;
+        let Permit { key, credential, ticket, .. } = permit;
         let publisher = Publisher { peer, credential, agent: agent.to_owned() };
-        Ok(self.hub.publish(&key, publisher, now())?)
+        let publication = self.hub.publish(&key, publisher, now())?;
+        // Whoever was let in while the account was being closed goes as those who were there.
+        match self.hub.is_closed_since(&key.account, ticket) {
+            true => Err(NoEntry::Closed.into()),
+            false => Ok(publication),
+        }
     }
 
-    /// Subscribes a viewer and waits, as long as is configured, until the stream is live. Of the
-    /// sessions that its URL allows it is one from now on.
+    /// Subscribes a viewer and waits, as long as is configured, until the stream is live; from then on
+    /// it is one of those who watch. Of the sessions that its URL allows it is one from now on.
     pub(crate) async fn subscribe(
         &self,
         permit: &mut Permit,
         protocol: Protocol,
-    ) -> Result<Subscription, Denial> {
+        peer: SocketAddr,
+        agent: &str,
+    ) -> Result<(Subscription, Watching), Denial> {
         if let Some(cap) = permit.cap.take() {
             permit.session = Some(Box::new(self.sessions.enter(*cap)?));
         }
@@ -135,10 +183,14 @@ impl Context {
             }
         };
         let wait = Duration::from_secs(self.config.get().play.wait_s);
-        match tokio::time::timeout(wait, live).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Reason::NotFound.into()),
-        }
+        let subscription: Result<Subscription, Denial> =
+            match tokio::time::timeout(wait, live).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Reason::NotFound.into()),
+            };
+        let subscription = subscription?;
+        let watching = self.hub.enter(&permit.key, peer, agent, protocol, permit.ticket, now())?;
+        Ok((subscription, watching))
     }
 
     /// Says that a peer was refused: in the log and in the counts. `url` is what it asked for,
@@ -201,6 +253,9 @@ impl Context {
     }
 }
 
+/// An answer that is waited for.
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<(), Denial>> + Send>>;
+
 /// What a peer has been granted.
 #[derive(Debug)]
 pub(crate) struct Permit {
@@ -214,6 +269,10 @@ pub(crate) struct Permit {
     cap: Option<Box<SessionCap>>,
     /// That it is one of them.
     pub(crate) session: Option<Box<Session>>,
+    /// Whether the account's own back end is to be asked.
+    ask_remote: bool,
+    /// When all this was decided.
+    ticket: Ticket,
 }
 
 /// How a viewer is served.
@@ -263,6 +322,27 @@ impl From<PublishError> for Denial {
             PublishError::Stopping => Reason::Stopping,
         };
         Denial { reason, words: e.to_string() }
+    }
+}
+
+impl From<NoEntry> for Denial {
+    fn from(e: NoEntry) -> Self {
+        let reason = match e {
+            NoEntry::Barred(_) => Reason::ViewerBarred,
+            NoEntry::Closed => Reason::ServiceClosed,
+        };
+        Denial { reason, words: e.to_string() }
+    }
+}
+
+/// What somebody is told who watched until now.
+impl From<Away> for Denial {
+    fn from(away: Away) -> Self {
+        let reason = match away {
+            Away::Kicked(_) => Reason::ViewerBarred,
+            Away::Closed => Reason::ServiceClosed,
+        };
+        Denial { reason, words: away.to_string() }
     }
 }
 

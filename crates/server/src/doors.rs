@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
@@ -66,6 +67,7 @@ pub(crate) async fn https(
 
 /// The operator's HTTP, or HTTPS: the first byte tells.
 pub(crate) async fn operator(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr, router: Router) {
+    let router = known(router, peer);
     let config = ctx.tls.config(Speaks::Api);
     match (first(&ctx, &tcp).await, config) {
         (First::Gone | First::Nothing, _) => {}
@@ -80,6 +82,11 @@ pub(crate) async fn operator(ctx: Arc<Context>, tcp: TcpStream, peer: SocketAddr
             crate::http::serve_operator(ctx, Arc::new(tcp), router).await;
         }
     }
+}
+
+/// Pages that know who asks.
+pub(crate) fn known(router: Router, peer: SocketAddr) -> Router {
+    router.layer(Extension(ConnectInfo(peer)))
 }
 
 /// Looks at the first byte, as long as the server does not stop.

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
 use crate::context::{Context, Denial};
+use crate::doors::known;
 use crate::gate::Place;
 use crate::http_head::{HEAD_BYTES_MAX, Head, Parsed, parse};
 use crate::socket::{Duplex, Socket, say_last};
@@ -55,6 +56,7 @@ pub(crate) async fn serve(
     // One request a connection: the next one might ask for media, which this library must not see.
     let io = TokioIo::new(Duplex { before, socket });
     let mut library = library();
+    let router = known(router, peer);
     let connection =
         library.keep_alive(false).serve_connection(io, TowerToHyperService::new(router));
     let _ = Box::pin(connection).await;

@@ -1,11 +1,11 @@
 //! HTTP-FLV: accept, who is it, may it, hub, egress.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use thalweg_access::{Action, Query, Reason, Way};
-use thalweg_hub::{Filter, Protocol, Subscription};
+use thalweg_hub::{Filter, Protocol, Subscription, Watching};
 use thalweg_wire::rtmp;
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::name_of;
@@ -38,7 +38,7 @@ pub(crate) async fn serve(
         _ => return answer(&*socket, &Answer::method_not_allowed()).await,
     };
     let (granted, url) = tokio::select! {
-        granted = grant(&ctx, peer.ip(), &mut place, &head, Protocol::HttpFlv, with_body) => granted,
+        granted = grant(&ctx, peer, &mut place, &head, Protocol::HttpFlv, with_body) => granted,
         // Whoever hangs up while its stream is waited for waits no longer.
         () = hung_up(&*socket) => return,
     };
@@ -51,11 +51,11 @@ pub(crate) async fn serve(
             return answer(&*socket, &refusal).await;
         }
     };
-    let Granted::Watch { permit, subscription, terms } = granted else {
+    let Granted::Watch(watch) = granted else {
         return answer(&*socket, &Answer::media_head()).await;
     };
-    let agent = Context::agent(&head.agent);
-    let viewing = Viewing::new(&ctx, permit, Protocol::HttpFlv, peer, &agent);
+    let Watch { permit, subscription, watching, terms } = *watch;
+    let viewing = Viewing::new(&ctx, permit, watching);
     let egress = Arc::clone(&ctx.egress);
     let seat = Seat {
         socket,
@@ -65,6 +65,7 @@ pub(crate) async fn serve(
         depth: terms.depth,
         flush: terms.flush,
         watch_peer: true,
+        orders: Some(viewing.orders()),
         // Nothing waits here while a pump feeds the viewer: its place at the gate and its line in
         // the log go with it.
         done: OnDone::new(move |done| {
@@ -79,17 +80,21 @@ pub(crate) async fn serve(
 pub(crate) enum Granted {
     /// The stream is live, which is all that was asked.
     Look,
-    Watch {
-        permit: Permit,
-        subscription: Subscription,
-        terms: Terms,
-    },
+    Watch(Box<Watch>),
+}
+
+/// How somebody watches.
+pub(crate) struct Watch {
+    pub(crate) permit: Permit,
+    pub(crate) subscription: Subscription,
+    pub(crate) watching: Watching,
+    pub(crate) terms: Terms,
 }
 
 /// Decides about a request, and answers what it was for, for the log.
 pub(crate) async fn grant(
     ctx: &Context,
-    peer: IpAddr,
+    peer: SocketAddr,
     place: &mut Place,
     head: &Head,
     protocol: Protocol,
@@ -104,7 +109,11 @@ pub(crate) async fn grant(
         if let Some(reason) = place.refusal() {
             return Err(reason.into());
         }
-        let mut permit = ctx.decide(Action::Play, Way::Tcp, &address, peer)?;
+        let (ip, page) = (peer.ip(), Some(head.page.as_str()));
+        let mut permit = ctx.decide(Action::Play, Way::Tcp, &address, ip, page)?;
+        if let Some(asking) = ctx.question(&permit, Action::Play, &address, ip, protocol.name()) {
+            asking.await?;
+        }
         if !with_body {
             let is_live = ctx.hub.is_live(&permit.key);
             return if is_live { Ok(Granted::Look) } else { Err(Reason::NotFound.into()) };
@@ -112,11 +121,14 @@ pub(crate) async fn grant(
         if permit.is_signed() {
             place.let_in();
         }
-        let mut subscription = ctx.subscribe(&mut permit, protocol).await?;
+        let agent = Context::agent(&head.agent);
+        let (mut subscription, watching) =
+            ctx.subscribe(&mut permit, protocol, peer, &agent).await?;
         place.let_in();
         let query = Query::new(&address.query);
         subscription.set_filter(filter(query));
-        Ok(Granted::Watch { terms: ctx.terms(&permit, query), permit, subscription })
+        let terms = ctx.terms(&permit, query);
+        Ok(Granted::Watch(Box::new(Watch { permit, subscription, watching, terms })))
     };
     (granted.await, url)
 }

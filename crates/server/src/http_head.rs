@@ -16,6 +16,9 @@ pub struct Head {
     pub host: String,
     /// The `User-Agent` header.
     pub agent: String,
+    /// The page that asks: the `Referer` header; or the `Origin`, which is all that a browser says of
+    /// it with a WebSocket. Empty when neither is there.
+    pub page: String,
     /// Bytes of the head, the empty line included.
     pub bytes: usize,
     /// What a request for a WebSocket brings, if it is one.
@@ -67,6 +70,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         query: query.to_owned(),
         host: without_port(&authority.map_or_else(|| header("host"), str::to_owned)).to_owned(),
         agent: header("user-agent"),
+        page: Some(header("referer")).filter(|r| !r.is_empty()).unwrap_or_else(|| header("origin")),
         bytes: len,
         upgrade: upgrade(request.headers),
     })
@@ -147,7 +151,9 @@ mod tests {
         );
         assert_eq!((curl.method.as_str(), curl.path.as_str()), ("GET", "/live/room.flv"));
         assert_eq!((curl.query.as_str(), curl.host.as_str()), ("txSecret=1&txTime=2", "h"));
-        assert_eq!(curl.agent, "curl");
+        assert_eq!((curl.agent.as_str(), curl.page.as_str()), ("curl", ""));
+        let page = "GET / HTTP/1.1\r\nOrigin: https://a\r\nReferer: https://a/b?c\r\n\r\n";
+        assert_eq!(head(page).page, "https://a/b?c");
         let proxied = head("GET http://h:1/a/b.flv?x HTTP/1.1\r\nHost: other\r\n\r\n");
         assert_eq!((proxied.path.as_str(), proxied.host.as_str()), ("/a/b.flv", "h"));
         let in_query = head("GET /a/b.flv?from=http://page/x HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -163,6 +169,7 @@ mod tests {
              upgrade: WebSocket\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n\
              Origin: https://page\r\nSec-WebSocket-Protocol: chat, flv-publish\r\n\r\n",
         );
+        assert_eq!(asked.page, "https://page");
         let upgrade = asked.upgrade.expect("an upgrade");
         assert_eq!((upgrade.key.as_str(), upgrade.version.as_str()), ("k", "13"));
         assert_eq!(upgrade.protocols, ["chat", "flv-publish"]);

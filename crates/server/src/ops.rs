@@ -119,7 +119,8 @@ async fn no_media_here() -> impl IntoResponse {
 
 async fn nothing_here() -> impl IntoResponse {
     not_found(
-        "there is nothing at this path; /metrics, /healthz and /api/v1/streams are here; the manual is docs/ref/api.md",
+        "there is nothing at this path; /console/, /api/v1/..., /metrics and /healthz are here; the manual is \
+         docs/ref/api.md",
     )
 }
 

@@ -51,6 +51,9 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
         ("udp.listen", old.udp.listen == new.udp.listen),
         ("udp.congestion", old.udp.congestion == new.udp.congestion),
         ("udp.certificate", old.udp.certificate == new.udp.certificate),
+        ("console.enabled", old.console.enabled == new.console.enabled),
+        ("console.store", old.console.store == new.console.store),
+        ("console.callback_allow", old.console.callback_allow == new.console.callback_allow),
         ("data_dir", old.data_dir == new.data_dir),
         ("certificate", old.has_certificate() == new.has_certificate()),
         (

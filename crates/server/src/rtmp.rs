@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_access::{Action, Query, Reason, Way};
-use thalweg_hub::{Filter, Leave, Protocol, Publication, Subscription};
+use thalweg_hub::{Filter, Leave, Protocol, Subscription, Watching};
 use thalweg_wire::media::Kind;
 use thalweg_wire::rtmp::address::{Address, BadAddress};
 use thalweg_wire::rtmp::command::{Status, code};
@@ -101,10 +101,34 @@ impl Connection {
             Err(bad) => (Err(bad.into()), String::new()),
             Ok(address) => {
                 let url = address.to_string();
-                let permit = self.ctx.decide(action, Way::Tcp, &address, self.peer.ip());
+                let permit = self.ctx.decide(action, Way::Tcp, &address, self.peer.ip(), None);
                 (permit.map(|permit| (permit, address)), url)
             }
         }
+    }
+
+    /// Asks the account's own back end, if it wants to be asked. Breaks when the peer goes away
+    /// meanwhile.
+    async fn ask_remote(
+        &mut self,
+        action: Action,
+        permit: &Permit,
+        address: &Address,
+    ) -> ControlFlow<(), Result<(), Denial>> {
+        let peer = self.peer.ip();
+        let Some(asking) = self.ctx.question(permit, action, address, peer, NAME) else {
+            return Continue(Ok(()));
+        };
+        let ended = tokio::select! {
+            said = asking => return Continue(said),
+            // Nothing happens while a question is open but that the peer goes away.
+            event = self.driver.next_event() => event.err(),
+        };
+        if let Some(ended) = ended {
+            // Apart: every viewer has this future.
+            let _ = Box::pin(self.end(ended)).await;
+        }
+        Break(())
     }
 
     /// The peer has shown that it belongs here.
@@ -161,18 +185,28 @@ impl Connection {
 impl Connection {
     async fn publish(&mut self, address: Result<Address, BadAddress>) -> Flow {
         let (granted, url) = self.ask(Action::Push, address);
-        let publication = match granted.and_then(|(permit, _)| {
-            take_seat(&self.ctx, &mut self.place, permit, self.peer, &self.agent)
+        let granted = match granted {
+            Ok((permit, address)) => {
+                let said = self.ask_remote(Action::Push, &permit, &address).await?;
+                said.map(|()| (permit, address))
+            }
+            Err(denial) => Err(denial),
+        };
+        let (publication, address) = match granted.and_then(|(permit, address)| {
+            let seat = take_seat(&self.ctx, &mut self.place, permit, self.peer, &self.agent);
+            Ok((seat?, address))
         }) {
-            Ok(publication) => publication,
+            Ok(seated) => seated,
             Err(denial) => return self.refuse(Action::Push, &url, &denial).await,
         };
         self.let_in();
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
-        let publishing = Publishing::new(&self.ctx, &publication, "rtmp", self.peer, &self.agent);
-        let cause = self.run_publication(publication).await;
+        let (ctx, agent) = (&self.ctx, &self.agent);
+        let mut publishing = Publishing::new(ctx, publication, NAME, self.peer, agent, &address);
+        drop(address);
+        let cause = self.run_publication(&mut publishing).await;
         publishing.over(&cause);
         match cause {
             Cause::Peer(_) => Continue(()),
@@ -182,9 +216,9 @@ impl Connection {
     }
 
     /// Appends what comes until either side ends it.
-    async fn run_publication(&mut self, mut publication: Publication) -> Cause {
+    async fn run_publication(&mut self, publishing: &mut Publishing) -> Cause {
         // Apart, so that a viewer's future is not as large as a publisher's.
-        let mut must_leave = Box::pin(publication.must_leave());
+        let mut must_leave = Box::pin(publishing.must_leave());
         loop {
             let event = tokio::select! {
                 biased;
@@ -193,22 +227,17 @@ impl Connection {
             };
             let mut event = match event {
                 Ok(event) => Some(event),
-                Err(ended) => {
-                    publication.close(now());
-                    return Cause::Connection(ended);
-                }
+                Err(ended) => return Cause::Connection(ended),
             };
+            publishing.note_chunk_bytes(self.driver.session().peer_chunk_bytes());
             while let Some(e) = event {
                 match e {
                     Event::Frame(frame) => {
-                        if let Err(leave) = publication.append(frame, now()) {
+                        if let Err(leave) = publishing.append(frame) {
                             return Cause::Seat(leave);
                         }
                     }
-                    Event::Ended(by) => {
-                        publication.close(now());
-                        return Cause::Peer(by);
-                    }
+                    Event::Ended(by) => return Cause::Peer(by),
                     // A publisher has nothing else to say that means anything here. Questions
                     // cannot come: the session asks none while it publishes.
                     Event::Connect(_)
@@ -228,7 +257,7 @@ impl Connection {
         let code = match leave {
             Leave::Replaced { .. } => code::PUBLISH_REPLACED,
             Leave::Stopping => code::CONNECT_APP_SHUTDOWN,
-            Leave::Gone | Leave::Kicked { .. } => code::PUBLISH_FAILED,
+            Leave::Gone | Leave::Kicked { .. } | Leave::Closed => code::PUBLISH_FAILED,
         };
         self.driver.farewell(&Status::error(code, leave.to_string())).await;
         Break(())
@@ -243,6 +272,13 @@ impl Connection {
             Some(reason) => Err(reason.into()),
             None => granted,
         };
+        let granted = match granted {
+            Ok((permit, address)) => {
+                let said = self.ask_remote(Action::Play, &permit, &address).await?;
+                said.map(|()| (permit, address))
+            }
+            Err(denial) => Err(denial),
+        };
         let (mut permit, terms) = match granted {
             Ok((permit, address)) => {
                 let terms = self.ctx.terms(&permit, Query::new(&address.query));
@@ -253,9 +289,11 @@ impl Connection {
         if permit.is_signed() {
             self.let_in();
         }
-        let ctx = Arc::clone(&self.ctx);
+        let (ctx, agent) = (Arc::clone(&self.ctx), self.agent.clone());
         let subscription = tokio::select! {
-            subscription = ctx.subscribe(&mut permit, Protocol::Rtmp) => subscription,
+            subscription = ctx.subscribe(&mut permit, Protocol::Rtmp, self.peer, &agent) => {
+                subscription
+            }
             // Nothing happens while a question is open but that the peer goes away.
             event = self.driver.next_event() => {
                 // Its place among those who use this URL is free at once.
@@ -266,8 +304,9 @@ impl Connection {
                 };
             }
         };
-        let subscription = match subscription {
-            Ok(subscription) => subscription,
+        drop(agent);
+        let (subscription, watching) = match subscription {
+            Ok(subscribed) => subscribed,
             Err(denial) => {
                 // Being told takes a moment, in which it is no session of its URL any more.
                 drop(permit);
@@ -278,16 +317,23 @@ impl Connection {
         if let Err(ended) = self.driver.accept() {
             return self.end(ended).await;
         }
-        self.watch(permit, subscription, terms).await
+        self.watch(permit, subscription, watching, terms).await
     }
 
     /// Watches until either side ends it.
-    async fn watch(&mut self, permit: Permit, subscription: Subscription, terms: Terms) -> Flow {
+    async fn watch(
+        &mut self,
+        permit: Permit,
+        subscription: Subscription,
+        watching: Watching,
+        terms: Terms,
+    ) -> Flow {
         let Some(stream_id) = self.driver.session().playing() else {
             // What came while the question was open has already ended the play.
             return Continue(());
         };
         let (tell, ended) = oneshot::channel();
+        let viewing = Viewing::new(&self.ctx, permit, watching);
         let seat = Seat {
             socket: Arc::clone(self.driver.socket()),
             subscription,
@@ -296,11 +342,11 @@ impl Connection {
             depth: terms.depth,
             flush: terms.flush,
             watch_peer: false,
+            orders: Some(viewing.orders()),
             done: OnDone::new(move |done| {
                 let _ = tell.send(done);
             }),
         };
-        let viewing = Viewing::new(&self.ctx, permit, Protocol::Rtmp, self.peer, &self.agent);
         let (ctx, handle) = (Arc::clone(&self.ctx), self.ctx.egress.seat(seat).await);
         let (outcome, done) = self.run_play(&handle, ended).await;
         drop(handle);
@@ -316,6 +362,10 @@ impl Connection {
         match why {
             End::Dismissed => Continue(()),
             End::StreamEnded => self.say_stream_ended().await,
+            End::SentAway(away) => {
+                self.driver.farewell(&Denial::from(away).to_status(Action::Play)).await;
+                Break(())
+            }
             End::PeerGone | End::TooSlow => Break(()),
         }
     }
@@ -390,5 +440,7 @@ fn seed() -> u64 {
     RandomState::new().hash_one(Duration::ZERO)
 }
 
+/// What this way is called in the log.
+const NAME: &str = "rtmp";
 /// Between two things that a viewer may ask of its pump: 20 a second.
 const ASKING_PAUSE: Duration = Duration::from_millis(50);

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +24,7 @@ use crate::gate::{Gate, Place};
 use crate::listen::{Listeners, LoadError};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
+use crate::remote::RemoteAuth;
 use crate::sessions::Sessions;
 use crate::tls::{Expired, Store};
 use crate::udp::{OwnCertificates, Udp};
@@ -85,12 +86,21 @@ impl Server {
             gate,
             sessions,
             spent: Mutex::default(),
+            remote: OnceLock::new(),
             metrics,
             tls,
             udp,
             stopping,
         });
         Ok(Server { ctx, stop, listeners, udp: endpoint })
+    }
+
+    /// Has accounts' own back ends asked by this. Without it who has to ask one is refused. Once:
+    /// the first stays.
+    #[must_use]
+    pub fn with_remote(self, remote: Arc<dyn RemoteAuth>) -> Server {
+        let _ = self.ctx.remote.set(remote);
+        self
     }
 
     /// The streams.

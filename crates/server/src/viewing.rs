@@ -1,11 +1,11 @@
-//! A play in the log and in the counts, from its beginning to its end.
+//! A play in the log, in the counts and among the events, from its beginning to its end.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::borrow::Cow;
+use std::time::SystemTime;
 
-use thalweg_hub::{Protocol, StreamKey};
+use thalweg_hub::events::{PlayBegan, PlayEnded};
+use thalweg_hub::{Orders, Watching, What};
 
-use crate::clock::now;
 use crate::context::{Context, Permit};
 use crate::egress::{Done, End};
 use crate::sessions::Session;
@@ -13,28 +13,28 @@ use crate::sessions::Session;
 /// A play that goes on.
 #[derive(Debug)]
 pub(crate) struct Viewing {
-    stream: StreamKey,
-    protocol: Protocol,
-    peer: SocketAddr,
-    began: Instant,
+    watching: Watching,
     /// Its part of what its URL allows, if that says how much.
     session: Option<Box<Session>>,
 }
 
 impl Viewing {
     /// A play begins.
-    pub(crate) fn new(
-        ctx: &Context,
-        permit: Permit,
-        protocol: Protocol,
-        peer: SocketAddr,
-        agent: &str,
-    ) -> Self {
+    pub(crate) fn new(ctx: &Context, permit: Permit, watching: Watching) -> Self {
+        let (protocol, peer, agent) = (watching.protocol(), watching.peer(), watching.agent());
         ctx.metrics.play_began(protocol);
-        let Permit { key: stream, class, session, .. } = permit;
-        let (protocol_name, mode) = (protocol.name(), class.name());
-        tracing::info!(%stream, %peer, protocol = protocol_name, mode, agent, "play begins");
-        Viewing { stream, protocol, peer, began: now(), session }
+        let Permit { class, session, .. } = permit;
+        let (stream, mode) = (watching.key(), class.name());
+        tracing::info!(%stream, %peer, protocol = protocol.name(), mode, agent, "play begins");
+        let (id, key, agent) = (watching.id(), stream.clone(), agent.into());
+        let began = PlayBegan { id, key, peer, agent, protocol };
+        ctx.hub.events().push(SystemTime::now(), What::PlayBegan(began));
+        Viewing { watching, session }
+    }
+
+    /// What whoever feeds the viewer looks at.
+    pub(crate) fn orders(&self) -> Orders {
+        self.watching.orders()
     }
 
     /// And ends, as its pump says; or with its pump.
@@ -46,17 +46,23 @@ impl Viewing {
     pub(crate) fn ended(self, ctx: &Context, why: Option<End>, bytes: u64) {
         let cause = match why {
             Some(End::StreamEnded | End::Dismissed) if ctx.is_stopping() => {
-                "the server is stopping"
+                Cow::Borrowed("the server is stopping")
             }
-            Some(End::TooSlow) => "the viewer read too slowly",
-            Some(End::StreamEnded) => "the stream ended",
-            Some(End::Dismissed) => "the viewer stopped",
-            Some(End::PeerGone) => "the viewer left",
-            None => "lost to a bug",
+            Some(End::TooSlow) => "the viewer read too slowly".into(),
+            Some(End::StreamEnded) => "the stream ended".into(),
+            Some(End::Dismissed) => "the viewer stopped".into(),
+            Some(End::PeerGone) => "the viewer left".into(),
+            Some(End::SentAway(away)) => away.to_string().into(),
+            None => "lost to a bug".into(),
         };
-        let Viewing { stream, peer, protocol, began, session } = self;
+        let Viewing { watching, session } = self;
         drop(session);
-        let (protocol, seconds) = (protocol.name(), began.elapsed().as_secs());
-        tracing::info!(%stream, %peer, protocol, seconds, bytes, cause, "play ends");
+        let (protocol, duration) = (watching.protocol(), watching.since().elapsed());
+        let (stream, peer, seconds) = (watching.key(), watching.peer(), duration.as_secs());
+        let name = protocol.name();
+        tracing::info!(%stream, %peer, protocol = name, seconds, bytes, cause = &*cause, "play ends");
+        let (id, key, cause) = (watching.id(), stream.clone(), cause.into_owned());
+        let ended = PlayEnded { id, key, peer, protocol, duration, bytes, cause };
+        ctx.hub.events().push(SystemTime::now(), What::PlayEnded(ended));
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
 use thalweg_access::{Action, Reason, Way};
-use thalweg_hub::{Leave, Protocol, Publication};
+use thalweg_hub::{Leave, Protocol};
 use thalweg_wire::Error;
 use thalweg_wire::error::Misbehaved;
 use thalweg_wire::flv::Demuxer;
@@ -22,12 +22,12 @@ use tokio::sync::oneshot;
 
 use crate::cause::Cause;
 use crate::clock::now;
-use crate::context::{Context, Denial};
+use crate::context::{Asking, Context, Denial};
 use crate::drive::{Ended, with_scratch};
 use crate::egress::{Done, End, Form, Handle, OnDone, Seat};
 use crate::gate::Place;
 use crate::http::{Answer, answer};
-use crate::http_flv::{Granted, address, grant, hung_up};
+use crate::http_flv::{Granted, Watch, address, grant, hung_up};
 use crate::http_head::{Head, Upgrade};
 use crate::publishing::{Publishing, take_seat};
 use crate::socket::{Socket, say_last, write_all};
@@ -73,8 +73,7 @@ impl Request {
             return answer(&*self.socket, &Answer::denial(denial)).await;
         }
         let protocol = (action == Action::Push).then_some(PUBLISH);
-        let code = CODES_OF_OURS + denial.reason.http_status();
-        let words = format!("{}: {}", denial.reason.code(), denial.words);
+        let Farewell { code, words } = Farewell::no(denial);
         let bytes = [self.accepted(protocol), websocket::close(code, &words)].concat();
         say_last(&*self.socket, &bytes).await;
     }
@@ -88,18 +87,18 @@ impl Request {
             let words = "a WebSocket says nothing before it is answered";
             return answer(&*self.socket, &Answer::text(400, words)).await;
         }
-        let peer = self.peer.ip();
+        let peer = self.peer;
         let (granted, url) = tokio::select! {
             granted = grant(&ctx, peer, &mut self.place, &self.head, Protocol::WsFlv, true) => granted,
             () = hung_up(&*self.socket) => return,
         };
-        let (permit, subscription, terms) = match granted {
-            Ok(Granted::Watch { permit, subscription, terms }) => (permit, subscription, terms),
+        let watch = match granted {
+            Ok(Granted::Watch(watch)) => watch,
             Ok(Granted::Look) => return,
             Err(denial) => return self.refuse(&ctx, Action::Play, &url, &denial).await,
         };
-        let agent = Context::agent(&self.head.agent);
-        let viewing = Viewing::new(&ctx, permit, Protocol::WsFlv, self.peer, &agent);
+        let Watch { permit, subscription, watching, terms } = *watch;
+        let viewing = Viewing::new(&ctx, permit, watching);
         let (tell, over) = oneshot::channel();
         let seat = Seat {
             socket: Arc::clone(&self.socket),
@@ -109,6 +108,7 @@ impl Request {
             depth: terms.depth,
             flush: terms.flush,
             watch_peer: false,
+            orders: Some(viewing.orders()),
             done: OnDone::new(move |done| {
                 let _ = tell.send(done);
             }),
@@ -124,6 +124,7 @@ impl Request {
                 Farewell::new(1001, Reason::Stopping.sentence())
             }
             Some(End::StreamEnded) => Farewell::new(1000, "the stream has ended"),
+            Some(End::SentAway(away)) => Farewell::no(&away.into()),
             Some(End::TooSlow) => Farewell::new(1013, "too slow: what is sent is not read in time"),
             _ => farewell,
         };
@@ -182,6 +183,12 @@ impl Farewell {
         Farewell { code, words: words.into() }
     }
 
+    fn no(denial: &Denial) -> Farewell {
+        let code = CODES_OF_OURS + denial.reason.http_status();
+        let words = format!("{}: {}", denial.reason.code(), denial.words).into();
+        Farewell { code, words }
+    }
+
     fn normal() -> Farewell {
         Farewell::new(1000, "")
     }
@@ -227,23 +234,38 @@ impl Request {
     async fn publish(mut self, ctx: Arc<Context>) {
         let agent = Context::agent(&self.head.agent);
         let url = format!("ws://{}{}", self.head.host, self.head.path);
+        let (peer, page) = (self.peer.ip(), Some(self.head.page.as_str()));
         let granted = address(&self.head).and_then(|address| {
-            let permit = ctx.decide(Action::Push, Way::Tcp, &address, self.peer.ip())?;
-            take_seat(&ctx, &mut self.place, permit, self.peer, &agent)
+            let permit = ctx.decide(Action::Push, Way::Tcp, &address, peer, page)?;
+            Ok((permit, address))
         });
-        let publication = match granted {
-            Ok(publication) => publication,
+        let granted = match granted {
+            Ok((permit, address)) => {
+                let asking = ctx.question(&permit, Action::Push, &address, peer, NAME);
+                match self.answer(asking).await {
+                    Some(said) => said.map(|()| (permit, address)),
+                    None => return,
+                }
+            }
+            Err(denial) => Err(denial),
+        };
+        let seated = granted.and_then(|(permit, address)| {
+            Ok((take_seat(&ctx, &mut self.place, permit, self.peer, &agent)?, address))
+        });
+        let (publication, address) = match seated {
+            Ok(seated) => seated,
             Err(denial) => return self.refuse(&ctx, Action::Push, &url, &denial).await,
         };
         self.place.let_in();
-        let publishing = Publishing::new(&ctx, &publication, "ws-flv", self.peer, &agent);
+        let publishing = Publishing::new(&ctx, publication, NAME, self.peer, &agent, &address);
         let greeting = self.accepted(Some(PUBLISH));
         let greeted = write_all(&*self.socket, &greeting);
-        let (cause, mut unsaid) = match tokio::time::timeout(GREETING_MAX, greeted).await {
-            Ok(Ok(())) => self.run_publication(&ctx, publication).await,
-            Ok(Err(e)) => (Cause::Connection(e.into()), Vec::new()),
-            Err(_) => (Cause::Connection(Ended::Closed), Vec::new()),
-        };
+        let (cause, publishing, mut unsaid) =
+            match tokio::time::timeout(GREETING_MAX, greeted).await {
+                Ok(Ok(())) => self.run_publication(&ctx, publishing).await,
+                Ok(Err(e)) => (Cause::Connection(e.into()), publishing, Vec::new()),
+                Err(_) => (Cause::Connection(Ended::Closed), publishing, Vec::new()),
+            };
         publishing.over(&cause);
         if let Cause::Connection(Ended::Protocol(_)) = cause {
             ctx.metrics.protocol_error();
@@ -254,12 +276,43 @@ impl Request {
         }
     }
 
+    /// Waits for an answer, if one is asked for. `None` when the publisher goes away meanwhile; what
+    /// it sends before it is answered is for the publication, as far as there is room.
+    async fn answer(&mut self, asking: Option<Asking>) -> Option<Result<(), Denial>> {
+        let Some(mut asking) = asking else { return Some(Ok(())) };
+        let mut early = self.early.to_vec();
+        let said = loop {
+            let has_room = early.len() < EARLY_BYTES_MAX;
+            tokio::select! {
+                said = &mut asking => break Some(said),
+                _ = poll_fn(|cx| self.socket.poll_readable(cx)), if has_room => {}
+            }
+            let room = EARLY_BYTES_MAX - early.len();
+            let read = with_scratch(|buf| {
+                let n = self.socket.try_read(&mut buf[..room])?;
+                early.extend_from_slice(&buf[..n]);
+                Ok::<_, io::Error>(n)
+            });
+            match read {
+                Ok(0) => break None,
+                Err(e) if e.kind() != io::ErrorKind::WouldBlock => break None,
+                _ => {}
+            }
+        };
+        self.early = early.into();
+        said
+    }
+
     /// Appends what comes until either side ends it. Answers also what was not yet sent.
-    async fn run_publication(&self, ctx: &Context, publication: Publication) -> (Cause, Vec<u8>) {
+    async fn run_publication(
+        &self,
+        ctx: &Context,
+        publishing: Publishing,
+    ) -> (Cause, Publishing, Vec<u8>) {
         let limits = ctx.config.get().session_limits();
-        let mut must_leave = Box::pin(publication.must_leave());
+        let mut must_leave = Box::pin(publishing.must_leave());
         let mut ingest = Ingest {
-            publication,
+            publishing,
             reader: Reader::default(),
             demuxer: Demuxer::new(limits.message_bytes_max),
             unsent: Vec::new(),
@@ -297,7 +350,7 @@ impl Request {
 
 /// Frames out of what a publisher sends.
 struct Ingest {
-    publication: Publication,
+    publishing: Publishing,
     reader: Reader,
     demuxer: Demuxer,
     /// Answers that the socket has not taken.
@@ -337,7 +390,7 @@ impl Ingest {
                     let fed = self.demuxer.handle_bytes(bytes);
                     // What came before the damage is good.
                     while let Some(frame) = self.demuxer.poll_frame() {
-                        self.publication.append(frame, now()).map_err(Cause::Seat)?;
+                        self.publishing.append(frame).map_err(Cause::Seat)?;
                         (took, self.has_media) = (Took::Frames, true);
                     }
                     fed.map_err(misbehaved)?;
@@ -353,11 +406,8 @@ impl Ingest {
         Ok(took)
     }
 
-    fn end(self, cause: Cause) -> (Cause, Vec<u8>) {
-        if !matches!(cause, Cause::Seat(_)) {
-            self.publication.close(now());
-        }
-        (cause, self.unsent)
+    fn end(self, cause: Cause) -> (Cause, Publishing, Vec<u8>) {
+        (cause, self.publishing, self.unsent)
     }
 }
 
@@ -375,7 +425,9 @@ fn close_code(cause: &Cause) -> Option<u16> {
         },
         Cause::Connection(Ended::Protocol(_)) => 1007,
         Cause::Seat(Leave::Stopping) => 1001,
-        Cause::Seat(Leave::Kicked { .. }) => CODES_OF_OURS + Reason::Barred.http_status(),
+        Cause::Seat(Leave::Kicked { .. } | Leave::Closed) => {
+            CODES_OF_OURS + Reason::Barred.http_status()
+        }
         Cause::Seat(Leave::Replaced { .. } | Leave::Gone) => {
             CODES_OF_OURS + Reason::InUse.http_status()
         }
@@ -384,6 +436,10 @@ fn close_code(cause: &Cause) -> Option<u16> {
 
 /// The subprotocol of publishers.
 const PUBLISH: &str = "flv-publish";
+/// What this way is called in the log.
+const NAME: &str = "ws-flv";
+/// What a publisher may send before it is answered that it may: a read.
+const EARLY_BYTES_MAX: usize = 8 << 10;
 /// What a server proves with that it has read a key (RFC 6455, section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Close codes of applications begin here (section 7.4.2); ours add an HTTP status.

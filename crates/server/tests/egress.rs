@@ -171,6 +171,7 @@ impl World {
             depth: Depth::AtLeast(5000),
             flush: FLUSH,
             watch_peer: true,
+            orders: None,
             done: OnDone::new(move |d| {
                 let _ = tell.send(d);
             }),

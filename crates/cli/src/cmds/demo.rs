@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use thalweg_access::PolicyHandle;
 use thalweg_client::Trust;
 use thalweg_client::rtc::Options;
 use thalweg_console::demo::{Demo, Link};
+use thalweg_console::urls::{PlayUrls, Wish};
 use thalweg_server::config::UdpCertificate;
 use thalweg_server::tls::local::{Authority, names_for};
 use thalweg_server::{Config, LoadError};
@@ -18,8 +18,8 @@ use thalweg_wire::rtmp::address::host_of;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::cmds::serve::{load, run_server};
-use crate::cmds::sign::{Sheet, Wish};
+use crate::cmds::serve::House;
+use crate::cmds::sign::{Sheet, command};
 use crate::outlet::{Mode, Route};
 use crate::setup::{self, Setup};
 use crate::show;
@@ -28,7 +28,7 @@ use crate::signals::told_to_stop;
 /// Start a server with a running clock, and print URLs to watch and to push to.
 ///
 /// Needs nothing else: no configuration, no ffmpeg. What it prints can be opened in VLC, ffplay or
-/// OBS. Its keys are those of `thalweg serve` in this folder: thalweg-data/keys.toml, made if
+/// OBS. Its accounts are those of `thalweg serve` in this folder: thalweg-data, made if
 /// missing; where no account is configured, its own has the vendor's profile. With --lan the URLs are for every machine of the room, and those with TLS have a
 /// certificate of this machine's own authority. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
-    let mut setup = Setup::load_for_demo(setup)?;
+    let mut setup = Setup::load_for_demo(setup).await?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
     config.rtmp.listen = args.rtmp_port.map(any).or(config.rtmp.listen);
@@ -83,36 +83,37 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
         // Browsers take QUIC from a public authority, or by hash.
         config.udp.certificate = UdpCertificate::SelfSigned;
     }
-    let policy = PolicyHandle::new(setup.policy.clone());
-    let server = load(setup.config.clone(), &policy).map_err(advise)?;
-    // Port 0 asks the system for any: from here on it is known which.
-    setup.config.rtmp.listen = Some(server.rtmp_address()?);
-    setup.config.http.listen = Some(server.http_address()?);
-    setup.config.https.listen = server.https_address()?.or(setup.config.https.listen);
-    setup.config.operator.listen = server.operator_address()?;
+    let house = House::new(setup).await.map_err(advise)?;
+    let (setup, server) = (&house.setup, &house.server);
 
-    let clock = Sheet::new(&setup, &Wish::new("clock", CLOCK_VALID))?;
-    let yours = Sheet::new(&setup, &Wish::new("demo", YOURS_VALID))?;
-    print_welcome(&setup, &clock, &yours);
+    let now = show::now_unix_s();
+    let clock = Sheet::new(setup, &Wish::new("clock", now, CLOCK_VALID))?;
+    let yours = Sheet::new(setup, &Wish::new("demo", now, YOURS_VALID))?;
+    print_welcome(&house, &clock, &yours);
     if args.lan {
         print_for_the_room(&setup.config, authority.as_ref());
     }
     let page = page(&clock, authority.as_ref());
-    let own_url = clock.push_to(reachable(server.rtmp_address()?));
+    let front_door = reachable(server.rtmp_address()?);
+    let own_url = clock.push.to(front_door.ip().to_string(), front_door.port());
     let (stop, stopped) = watch::channel(false);
     let clock = tokio::spawn(run_clock(own_url, stopped));
-    run_server(server, Some(&page), async {
+    let stop_all = async {
         told_to_stop().await;
         // Before the server, which would send it away.
         stop.send_replace(true);
         let _ = tokio::time::timeout(CLOCK_END, clock).await;
-    })
-    .await;
+    };
+    house.run(Some(&page), stop_all).await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says how to choose another port where there is no configuration.
-fn advise(error: LoadError) -> anyhow::Error {
+fn advise(error: anyhow::Error) -> anyhow::Error {
+    let error = match error.downcast::<LoadError>() {
+        Ok(error) => error,
+        Err(other) => return other,
+    };
     match error {
         LoadError::PortInUse { what, port, key } => anyhow::anyhow!(
             "port {port} for {what} is in use by another program: stop it, or choose another port \
@@ -136,47 +137,51 @@ fn option_for(key: &str) -> String {
     format!("--{}-port", key.split('.').next().unwrap_or_default())
 }
 
-fn print_welcome(setup: &Setup, clock: &Sheet, yours: &Sheet) {
-    let operator = setup.config.operator.listen;
+fn print_welcome(house: &House, clock: &Sheet, yours: &Sheet) {
+    let operator = house.setup.config.operator.listen;
     show::line("Thalweg demo\n");
     show::line("Watch the clock (VLC: Media > Open Network Stream; or ffplay URL):");
-    show::line(format_args!("  {}\n  {}", clock.play_rtmp, clock.play_flv));
-    if let Some(secure) = &clock.secure {
-        show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
-    }
+    print_play(&clock.play);
     show::line("");
-    if let Some(rtc) = &clock.play_rtc {
+    if let Some(rtc) = &clock.play.rtc {
         let max = rtc.viewers_max;
         show::line(format_args!("In under 400 ms, over UDP ({max} viewers a stream at most):"));
         show::line(format_args!("  {}", rtc.url));
-        show::line(format_args!("  {}\n", rtc.command()));
+        show::line(format_args!("  {}\n", command(rtc)));
     }
     show::line("Anyone who reaches this machine can watch; to push, a URL must be signed.\n");
     show::line("Push a stream of your own:");
-    show::line(format_args!("  {}", yours.push));
-    if let Some(secure) = &yours.secure {
-        show::line(format_args!("  {}", secure.push));
+    let push = &yours.push;
+    show::line(format_args!("  {}", push.rtmp));
+    if let Some(rtmps) = &push.rtmps {
+        show::line(format_args!("  {rtmps}"));
     }
-    show::line(format_args!("  (good until {})", show::moment(yours.push_until_unix_s)));
-    show::line(format_args!("  ffmpeg -re -i FILE -c copy -f flv \"{}\"", yours.push));
-    show::line(format_args!("  OBS: Server {}", yours.obs_server));
-    show::line(format_args!("       Stream Key {}\n", yours.obs_key));
+    show::line(format_args!("  (good until {})", show::moment(push.until_unix_s)));
+    show::line(format_args!("  ffmpeg -re -i FILE -c copy -f flv \"{}\"", push.rtmp));
+    show::line(format_args!("  OBS: Server {}", push.server));
+    show::line(format_args!("       Stream Key {}\n", push.key));
     show::line("and watch it:");
-    show::line(format_args!("  {}\n  {}", yours.play_rtmp, yours.play_flv));
-    if let Some(secure) = &yours.secure {
-        show::line(format_args!("  {}\n  {}", secure.play_rtmp, secure.play_flv));
-    }
+    print_play(&yours.play);
     show::line("");
-    if let Some(rtc) = &yours.play_rtc {
+    if let Some(rtc) = &yours.play.rtc {
         show::line(
             "and in under 400 ms (not by the URL to push: that one would be of no more use to push):",
         );
-        show::line(format_args!("  {}\n", rtc.command()));
+        show::line(format_args!("  {}\n", command(rtc)));
     }
-    show::line("What is going on:");
-    show::line(format_args!("  http://{operator}/api/v1/streams"));
-    show::line(format_args!("  http://{operator}/metrics\n"));
+    if let Some(url) = house.setup_url().or_else(|| house.console_url()) {
+        show::line("Accounts, keys, URLs and streams, in a browser on this machine:");
+        show::line(format_args!("  {url}\n"));
+    }
+    show::line(format_args!("What is counted: http://{operator}/metrics\n"));
     show::line("Ctrl-C ends the demo.\n");
+}
+
+fn print_play(play: &PlayUrls) {
+    show::line(format_args!("  {}\n  {}", play.rtmp, play.flv));
+    for url in [&play.rtmps, &play.https_flv].into_iter().flatten() {
+        show::line(format_args!("  {url}"));
+    }
 }
 
 /// What a phone in the room is pointed at, and what it has to trust for that.
@@ -208,12 +213,16 @@ fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
 
 /// What the page shows.
 fn page(clock: &Sheet, authority: Option<&Authority>) -> Demo {
-    let path = clock.play_ws.splitn(4, '/').nth(3).unwrap_or_default();
+    let path = clock.play.ws.splitn(4, '/').nth(3).unwrap_or_default();
     let link = |name: &str, url: &String| Link { name: name.to_owned(), url: url.clone() };
-    let mut watch = vec![link("RTMP", &clock.play_rtmp), link("HTTP-FLV", &clock.play_flv)];
-    if let Some(secure) = &clock.secure {
-        watch.extend([link("RTMPS", &secure.play_rtmp), link("HTTPS-FLV", &secure.play_flv)]);
-    }
+    let PlayUrls { rtmp, flv, rtmps, https_flv, .. } = &clock.play;
+    let urls = [
+        ("RTMP", Some(rtmp)),
+        ("HTTP-FLV", Some(flv)),
+        ("RTMPS", rtmps.as_ref()),
+        ("HTTPS-FLV", https_flv.as_ref()),
+    ];
+    let watch = urls.into_iter().filter_map(|(name, url)| Some(link(name, url?))).collect();
     Demo {
         clock_path: format!("/{path}"),
         watch,

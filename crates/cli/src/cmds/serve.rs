@@ -1,38 +1,48 @@
 //! `thalweg serve`
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::Result;
-use thalweg_access::PolicyHandle;
+use anyhow::{Context, Result};
+use thalweg_access::{PolicyHandle, Reason};
+use thalweg_console::clock::SystemClock;
 use thalweg_console::demo::Demo;
-use thalweg_server::{LoadError, Pages, Reloader, Server};
+use thalweg_console::hooks::post::{Client, Post};
+use thalweg_console::hooks::target::Allow;
+use thalweg_console::remote::{self, Remote};
+use thalweg_console::{Console, Parts, Tasks};
+use thalweg_server::remote::{Question, RemoteAuth};
+use thalweg_server::{Pages, Reloader, Server};
 
-use crate::files;
-use crate::setup::{self, Setup};
+use crate::setup::{self, Books, Setup};
 use crate::signals::{Hangups, told_to_stop};
+use crate::{files, show};
 
 /// Run the server until it is told to stop.
 ///
 /// Listens for RTMP on port 1935, for HTTP on port 8080, and for the operator on 127.0.0.1:8081,
-/// unless the configuration says otherwise. The first start makes keys of its own, kept in
-/// thalweg-data/keys.toml; `thalweg sign` makes URLs with them. With a certificate in the
+/// unless the configuration says otherwise. The first start makes an account with keys of its own, kept in
+/// thalweg-data, and prints where the console's first administrator begins; `thalweg sign` makes URLs with
+/// the keys. With a certificate in the
 /// configuration it speaks TLS as well: RTMPS on the RTMP port, HTTPS on 8443.
 ///
-/// SIGHUP reads configuration, keys and certificates again, and drops nobody. SIGTERM or Ctrl-C
+/// SIGHUP reads configuration and certificates again, and drops nobody. SIGTERM or Ctrl-C
 /// stops: nobody is let in any more, everyone inside is told, and given a few seconds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
     let hangups = Hangups::new();
-    let setup = Setup::load(args)?;
-    if setup.keys.has_made() {
-        tracing::info!(file = %setup.keys.path().display(), "made new keys");
+    let setup = Setup::load(args).await?;
+    if let Some(path) = &setup.made_in {
+        tracing::info!(path = %path.display(), "made new keys");
     }
-    let policy = PolicyHandle::new(setup.policy);
-    let server = load(setup.config, &policy)?;
-    let reloader = server.reloader();
-    let reloads = hangups.each(|| match reload(args, &policy, &reloader) {
+    let house = House::new(setup).await?;
+    let reloader = house.server.reloader();
+    let policy = house.policy.clone();
+    let reloads = hangups.each(|| match reload(args, policy.as_deref(), &reloader) {
         Ok(waiting) if waiting.is_empty() => tracing::info!("configuration read again"),
         Ok(waiting) => {
             let waiting = waiting.join(" ");
@@ -43,8 +53,12 @@ pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
             tracing::error!(error, "configuration not read again: everything stays as it was");
         }
     });
+    if let Some(url) = house.setup_url() {
+        // Not in the log, which others may read: whoever has this URL is the administrator.
+        show::note(format_args!("nobody can log in to the console yet; begin at {url}"));
+    }
     tokio::select! {
-        () = run_server(server, None, told_to_stop()) => {}
+        () = house.run(None, told_to_stop()) => {}
         () = reloads => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -53,34 +67,101 @@ pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
 /// Reads the files again, and puts all of it in place or nothing. Answers what has to wait.
 fn reload(
     args: &setup::Args,
-    policy: &PolicyHandle,
+    policy: Option<&PolicyHandle>,
     reloader: &Reloader,
 ) -> Result<Vec<&'static str>> {
-    let Setup { config, policy: new, .. } = Setup::load(args)?;
+    let config = Setup::config(args)?;
+    // Accounts of a store are not read again: whoever changed them changed what holds.
+    let Some(policy) = policy else { return Ok(reloader.reload(config)?) };
+    let new = Setup::policy_of_file(&config)?;
     let waiting = reloader.reload(config)?;
     policy.replace(new);
     Ok(waiting)
 }
 
-/// Binds a server and says where.
-pub(crate) fn load(
-    config: thalweg_server::Config,
-    policy: &PolicyHandle,
-) -> Result<Server, LoadError> {
-    raise_file_limit(config.limits.connections_max);
-    Server::load(config, policy.reader())
+/// A server, and its console if it has one.
+pub(crate) struct House {
+    pub(crate) server: Server,
+    /// With the ports that are bound.
+    pub(crate) setup: Setup,
+    /// What changes the accounts, where they are the configuration's.
+    policy: Option<Arc<PolicyHandle>>,
+    console: Option<(Console, Tasks)>,
 }
 
-/// Runs a server with its console, and the demo's page if there is one, until it is to stop.
-pub(crate) async fn run_server(
-    server: Server,
-    demo: Option<&Demo>,
-    stop: impl Future<Output = ()>,
-) {
-    let operator = thalweg_console::router(server.hub().clone());
-    let public = demo.map(thalweg_console::demo::router).unwrap_or_default();
-    server.run(Pages { public, operator }, stop).await;
-    tracing::info!("stopped");
+impl House {
+    /// Binds a server, and opens its console.
+    pub(crate) async fn new(mut setup: Setup) -> Result<House> {
+        raise_file_limit(setup.config.limits.connections_max);
+        let Some(books) = setup.books.clone() else {
+            let policy = PolicyHandle::new((*setup.policy).clone());
+            let server = Server::load(setup.config.clone(), policy.reader())?;
+            setup.bind(&server)?;
+            return Ok(House { server, setup, policy: Some(Arc::new(policy)), console: None });
+        };
+        let allow = Allow::parse(&setup.config.console.callback_allow);
+        let allow = allow.context("in console.callback_allow of the configuration")?;
+        let post: Arc<dyn Post> = Arc::new(Client::new(allow));
+        let server = Server::load(setup.config.clone(), books.register.reader())?;
+        let (hub, node) = (server.hub().clone(), server.hub().events().node());
+        let remote = Remote::new(Arc::clone(&post), Arc::new(SystemClock), &node);
+        books.register.tell(remote.clone());
+        let server = server.with_remote(Arc::new(Asks(remote)));
+        setup.bind(&server)?;
+        let Books { store, register } = books;
+        let parts = Parts { hub, store, register, places: setup.places(), post };
+        let console = Console::new(parts).await.context("in the store of accounts")?;
+        Ok(House { server, setup, policy: None, console: Some(console) })
+    }
+
+    /// Where the first administrator begins, while there is none.
+    pub(crate) fn setup_url(&self) -> Option<String> {
+        let (console, _) = self.console.as_ref()?;
+        let token = console.setup_token()?;
+        Some(format!("{}#/setup?token={}", self.console_url()?, token.reveal()))
+    }
+
+    /// Where the console is.
+    pub(crate) fn console_url(&self) -> Option<String> {
+        self.console.as_ref()?;
+        let operator = self.setup.config.operator.listen;
+        let ip = if operator.ip().is_unspecified() { LOOPBACK } else { operator.ip() };
+        Some(format!("http://{}/console/", SocketAddr::new(ip, operator.port())))
+    }
+
+    /// Runs until it is to stop; the demo's page is there if there is one.
+    pub(crate) async fn run(self, demo: Option<&Demo>, stop: impl Future<Output = ()>) {
+        let House { server, console, .. } = self;
+        let public = demo.map(thalweg_console::demo::router).unwrap_or_default();
+        match console {
+            None => server.run(Pages { public, ..Pages::default() }, stop).await,
+            Some((console, tasks)) => {
+                let operator = thalweg_console::router(&console);
+                let public = public.merge(thalweg_console::public_router(&console));
+                let (over, is_over) = tokio::sync::oneshot::channel::<()>();
+                // What the last publications came to is written down after they have ended.
+                let tasks = tokio::spawn(tasks.run(async { _ = is_over.await }));
+                server.run(Pages { public, operator }, stop).await;
+                drop(over);
+                let _ = tasks.await;
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Asks accounts' own back ends, for the server: neither it nor the console knows the other.
+#[derive(Debug)]
+struct Asks(Remote);
+
+impl RemoteAuth for Asks {
+    fn ask(
+        &self,
+        question: Question,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Reason>> + Send + 'static>> {
+        let Question { action, account, app, stream, query, peer, protocol } = question;
+        self.0.ask(&remote::Question { action, account, app, stream, query, peer, protocol })
+    }
 }
 
 /// Each connection is a file. Asks for as many as are configured, and says if there are fewer.
@@ -96,3 +177,4 @@ fn raise_file_limit(connections_max: usize) {
 }
 
 const FILES_BESIDE_CONNECTIONS: u64 = 64;
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -1,19 +1,15 @@
 //! `thalweg sign`
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
 use serde_json::json;
-use thalweg_access::{
-    Account, Action, Domain, Expiry, Network, Purpose, Query, Request, SESSIONS_MAX, Scheme,
-    Schemes, SignedQuery, Subject, Token, Way, decide,
-};
+use thalweg_access::{Network, SESSIONS_MAX, Scheme};
+use thalweg_console::urls::{PlayUrls, PushUrls, RtcUrl, Signer, Signing, Wish};
 use thalweg_wire::rtmp::address::{host_of, name_of};
-use thalweg_wire::rtmp::{self, Address};
 
 use crate::setup::{self, Setup};
 use crate::show;
@@ -54,9 +50,9 @@ pub(crate) struct Args {
 }
 
 /// What only the strong signature can say.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 #[group(id = "more")]
-pub(crate) struct More {
+struct More {
     /// The URLs are not good yet, but in so long: 30m.
     #[arg(long, value_parser = show::time, value_name = "TIME", help_heading = "With hmac")]
     not_before: Option<Duration>,
@@ -78,27 +74,37 @@ enum SchemeArg {
     Hmac,
 }
 
-pub(crate) fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
+pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     let app = check_name(&args.app, &args.stream)?;
     if args.expires < Duration::from_secs(1) {
         bail!("--expires: the URLs would be over before anyone could use them; the least is 1s");
     }
     let signing = args.signing()?;
-    let setup = Setup::load(setup)?;
-    if setup.keys.has_made() {
-        let path = setup.keys.path().display();
+    let setup = Setup::load(setup).await?;
+    if let Some(path) = &setup.made_in {
+        let path = path.display();
         show::note(format_args!(
             "made new keys in {path}: a server with other keys will refuse these URLs"
         ));
     }
     let (host, account) = (args.host.clone(), args.account.clone());
-    let usual = Wish::new(&args.stream, args.expires);
-    let more = args.more.clone();
-    let sign_play = args.sign_play || more.max.is_some() || more.rtc;
-    let wish = Wish { app, host, account, signing, sign_play, more, ..usual };
+    let More { not_before, from, max, rtc } = args.more;
+    let now = show::now_unix_s();
+    let wish = Wish {
+        app,
+        host,
+        account,
+        signing,
+        not_before_unix_s: now.saturating_add(not_before.unwrap_or_default().as_secs()),
+        sign_play: args.sign_play || max.is_some() || rtc,
+        from,
+        sessions_max: max,
+        rtc,
+        ..Wish::new(&args.stream, now, args.expires)
+    };
     let sheet = Sheet::new(&setup, &wish)?;
-    let has_bounds = More { rtc: false, ..wish.more.clone() }.is_any();
-    if has_bounds && !sheet.must_sign_play {
+    let has_bounds = More { rtc: false, ..args.more }.is_any();
+    if has_bounds && !sheet.play.must_sign {
         show::note(
             "to watch, this server asks for no signature: whoever leaves tw and sig out is let in all \
              the same (account.domain.auth)",
@@ -149,101 +155,17 @@ fn check_name(app: &str, stream: &str) -> Result<String> {
     }
     Ok(name_of(&[&in_app[..], &[stream]].concat())?.0)
 }
-
-/// How URLs are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signing {
-    Vendors(Scheme),
-    Strong,
-}
-
-/// What URLs are wanted.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    pub(crate) stream: String,
-    pub(crate) app: String,
-    pub(crate) expires_in: Duration,
-    pub(crate) host: Option<String>,
-    pub(crate) account: Option<String>,
-    /// Without this: as the vendor does, where that is taken.
-    pub(crate) signing: Option<Signing>,
-    pub(crate) sign_play: bool,
-    pub(crate) more: More,
-}
-
-impl Wish {
-    pub(crate) fn new(stream: &str, expires_in: Duration) -> Wish {
-        Wish {
-            stream: stream.to_owned(),
-            app: "live".to_owned(),
-            expires_in,
-            host: None,
-            account: None,
-            signing: None,
-            sign_play: false,
-            more: More::default(),
-        }
-    }
-}
-
 /// All URLs of one stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Sheet {
-    pub(crate) push: String,
-    pub(crate) obs_server: String,
-    pub(crate) obs_key: String,
-    pub(crate) play_rtmp: String,
-    pub(crate) play_flv: String,
-    pub(crate) play_ws: String,
-    /// For low delay, where the server lets somebody watch over UDP.
-    pub(crate) play_rtc: Option<RtcUrl>,
-    /// For pages.
-    push_ws: String,
-    /// The same with TLS, where the server has a certificate.
-    pub(crate) secure: Option<SecureSheet>,
+    pub(crate) push: PushUrls,
+    pub(crate) play: PlayUrls,
     /// `txTime` of the signatures.
     expires_unix_s: u64,
-    /// When the push URL is refused; that is later where there are seconds of validity.
-    pub(crate) push_until_unix_s: u64,
-    /// The same of the play URLs, if they are signed.
-    play_until_unix_s: Option<u64>,
     /// When strong signatures begin to be good, if there is one.
     not_before_unix_s: Option<u64>,
     /// Whether that is still to come.
     is_early: bool,
-    /// Whether a play without a signature would be refused.
-    must_sign_play: bool,
-    push_address: Address,
-}
-
-/// A play URL for RTC mode, over UDP.
-#[derive(Debug, Clone)]
-pub(crate) struct RtcUrl {
-    pub(crate) url: String,
-    /// When it is refused.
-    until_unix_s: u64,
-    /// How many may watch a stream so.
-    pub(crate) viewers_max: u32,
-    /// The UDP port, where it is not the URL's.
-    port: Option<u16>,
-}
-
-impl RtcUrl {
-    /// What shows it.
-    pub(crate) fn command(&self) -> String {
-        let port = self.port.map(|port| format!(" --udp-port {port}")).unwrap_or_default();
-        format!("thalweg play --mode rtc{port} \"{}\"", self.url)
-    }
-}
-
-/// URLs with TLS.
-#[derive(Debug, Clone)]
-pub(crate) struct SecureSheet {
-    pub(crate) push: String,
-    pub(crate) push_ws: String,
-    pub(crate) play_rtmp: String,
-    pub(crate) play_flv: String,
-    pub(crate) play_ws: String,
 }
 
 impl Sheet {
@@ -252,62 +174,17 @@ impl Sheet {
     /// # Errors
     /// When it would not.
     pub(crate) fn new(setup: &Setup, wish: &Wish) -> Result<Sheet> {
-        let account = wish.account_of(setup)?;
-        let now = show::now_unix_s();
-        let times = Times {
-            not_before: now.saturating_add(wish.more.not_before.unwrap_or_default().as_secs()),
-            expires: now.saturating_add(wish.expires_in.as_secs()),
-        };
-        let expires_unix_s = times.expires;
-        let sign = |action, way| Signed::new(setup, account, action, way, wish, times);
-        let (push, play) = (sign(Action::Push, Way::Tcp)?, sign(Action::Play, Way::Tcp)?);
-        // The others would fail as well, but where nobody may watch over UDP, or not with such a
-        // signature: that is no reason to sign nothing.
-        let rtc = sign(Action::Play, Way::Udp).ok().filter(|_| setup.config.udp.enabled);
-        let play_rtc = rtc.map(|rtc| RtcUrl {
-            url: url(&rtc.address),
-            until_unix_s: rtc.until_unix_s.unwrap_or(times.expires),
-            viewers_max: account.udp_viewers_max,
-            port: setup.config.other_udp_port(),
-        });
-        let over_http = |scheme, signed: &Signed, port| {
-            flv_url(scheme, &Address { port, ..signed.address.clone() })
-        };
-        let (port, tls_port) = (setup.config.public_http_port(), setup.config.public_https_port());
-        let secure = setup.config.has_certificate().then(|| SecureSheet {
-            push: with_tls(&push.address),
-            push_ws: over_http("wss", &push, tls_port),
-            play_rtmp: with_tls(&play.address),
-            play_flv: over_http("https", &play, tls_port),
-            play_ws: over_http("wss", &play, tls_port),
-        });
+        let places = setup.places();
+        let signer = Signer { policy: &setup.policy, places: &places };
+        let (push, play) = (signer.push(wish)?, signer.play(wish)?);
+        let is_strong = push.is_strong || play.is_strong;
         Ok(Sheet {
-            push: url(&push.address),
-            obs_server: push.address.tc_url(),
-            obs_key: push.address.name_and_query(),
-            play_rtmp: url(&play.address),
-            play_flv: over_http("http", &play, port),
-            play_ws: over_http("ws", &play, port),
-            play_rtc,
-            push_ws: over_http("ws", &push, port),
-            secure,
-            expires_unix_s,
-            push_until_unix_s: push.until_unix_s.unwrap_or(expires_unix_s),
-            play_until_unix_s: play.until_unix_s,
-            not_before_unix_s: (push.is_strong || play.is_strong).then_some(times.not_before),
-            is_early: times.not_before > now,
-            must_sign_play: play.must_sign,
-            push_address: push.address,
+            push,
+            play,
+            expires_unix_s: wish.expires_unix_s,
+            not_before_unix_s: is_strong.then_some(wish.not_before_unix_s),
+            is_early: wish.not_before_unix_s > show::now_unix_s(),
         })
-    }
-
-    /// The push URL, to a server's address instead of its name.
-    pub(crate) fn push_to(&self, server: SocketAddr) -> String {
-        // The host it was signed for decides whose key is asked.
-        let vhost = &self.push_address.host;
-        let query = format!("{}&vhost={vhost}", self.push_address.query);
-        let (host, port) = (server.ip().to_string(), server.port());
-        url(&Address { host, port, query, ..self.push_address.clone() })
     }
 
     fn print(&self) {
@@ -316,61 +193,56 @@ impl Sheet {
             _ => String::new(),
         };
         let until = |unix_s| format!("       good {from}until {}", show::moment(unix_s));
-        show::line(format_args!("push   {}", self.push));
-        show::line(format_args!("       {}", self.push_ws));
-        if let Some(secure) = &self.secure {
-            show::line(format_args!("       {}", secure.push));
-            show::line(format_args!("       {}", secure.push_ws));
-        }
-        show::line(until(self.push_until_unix_s));
-        show::line(format_args!("OBS    Server      {}", self.obs_server));
-        show::line(format_args!("       Stream Key  {}", self.obs_key));
-        show::line(format_args!("play   {}", self.play_rtmp));
-        show::line(format_args!("       {}", self.play_flv));
-        show::line(format_args!("       {}", self.play_ws));
-        if let Some(secure) = &self.secure {
-            show::line(format_args!("       {}", secure.play_rtmp));
-            show::line(format_args!("       {}", secure.play_flv));
-            show::line(format_args!("       {}", secure.play_ws));
-        }
-        if let Some(unix_s) = self.play_until_unix_s {
+        let also = |url: &String| show::line(format_args!("       {url}"));
+        let Sheet { push, play, .. } = self;
+        show::line(format_args!("push   {}", push.rtmp));
+        also(&push.ws);
+        [&push.rtmps, &push.wss].into_iter().flatten().for_each(also);
+        show::line(until(push.until_unix_s));
+        show::line(format_args!("OBS    Server      {}", push.server));
+        show::line(format_args!("       Stream Key  {}", push.key));
+        show::line(format_args!("play   {}", play.rtmp));
+        [&play.flv, &play.ws].into_iter().for_each(also);
+        [&play.rtmps, &play.https_flv, &play.wss].into_iter().flatten().for_each(also);
+        if let Some(unix_s) = play.until_unix_s {
             show::line(until(unix_s));
         }
-        if let Some(rtc @ RtcUrl { url, until_unix_s, viewers_max, .. }) = &self.play_rtc {
+        if let Some(rtc @ RtcUrl { url, until_unix_s, viewers_max, .. }) = &play.rtc {
             show::line(format_args!("rtc    {url}"));
             show::line(format_args!(
                 "       for those who talk back: low delay over UDP, {viewers_max} viewers at most"
             ));
-            show::line(format_args!("       {}", rtc.command()));
+            show::line(format_args!("       {}", command(rtc)));
             show::line(until(*until_unix_s));
         }
     }
 
     fn to_json(&self) -> serde_json::Value {
+        let Sheet { push, play, .. } = self;
         let mut all = json!({
-            "push": self.push,
-            "push_ws": self.push_ws,
-            "obs": { "server": self.obs_server, "stream_key": self.obs_key },
+            "push": push.rtmp,
+            "push_ws": push.ws,
+            "obs": { "server": push.server, "stream_key": push.key },
             "play": {
-                "rtmp": self.play_rtmp,
-                "http_flv": self.play_flv,
-                "ws_flv": self.play_ws,
-                "rtc": self.play_rtc.as_ref().map(|rtc| &rtc.url),
+                "rtmp": play.rtmp,
+                "http_flv": play.flv,
+                "ws_flv": play.ws,
+                "rtc": play.rtc.as_ref().map(|rtc| &rtc.url),
             },
-            "play_is_signed": self.play_until_unix_s.is_some(),
+            "play_is_signed": play.until_unix_s.is_some(),
             "expires_unix_s": self.expires_unix_s,
         });
         if let Some(unix_s) = self.not_before_unix_s {
             all["not_before_unix_s"] = unix_s.into();
         }
-        if let Some(secure) = &self.secure {
+        if let Some(rtmps) = &push.rtmps {
             all["secure"] = json!({
-                "push": secure.push,
-                "push_ws": secure.push_ws,
+                "push": rtmps,
+                "push_ws": push.wss,
                 "play": {
-                    "rtmps": secure.play_rtmp,
-                    "https_flv": secure.play_flv,
-                    "wss_flv": secure.play_ws,
+                    "rtmps": play.rtmps,
+                    "https_flv": play.https_flv,
+                    "wss_flv": play.wss,
                 },
             });
         }
@@ -378,151 +250,10 @@ impl Sheet {
     }
 }
 
-impl Wish {
-    /// The account that signs.
-    fn account_of<'a>(&self, setup: &'a Setup) -> Result<&'a Account> {
-        match (&self.host, &self.account) {
-            (Some(host), _) => Ok(setup.policy.account_of(host)),
-            (None, None) => Ok(setup.policy.account_of(&setup.config.public_host)),
-            (None, Some(bizid)) => setup
-                .policy
-                .account(bizid)
-                .with_context(|| format!("the configuration has no account {bizid}")),
-        }
-    }
-}
-
-/// When URLs are good.
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    not_before: u64,
-    expires: u64,
-}
-
-/// An address that a server with this setup accepts.
-struct Signed {
-    address: Address,
-    /// When it is refused, if it is signed.
-    until_unix_s: Option<u64>,
-    is_strong: bool,
-    /// Whether it would be refused without a signature.
-    must_sign: bool,
-}
-
-impl Signed {
-    fn new(
-        setup: &Setup,
-        account: &Account,
-        action: Action,
-        way: Way,
-        wish: &Wish,
-        times: Times,
-    ) -> Result<Signed> {
-        let own = setup.policy.host_for(account, action, &setup.config.public_host);
-        let Some(host) = wish.host.as_deref().or(own) else {
-            let (name, bizid) = (action.name(), &account.bizid);
-            bail!("no URL can mean account {bizid}: give it a {name} domain with a host");
-        };
-        let domain = account.signing_domain(action, host);
-        let must_sign = domain.is_some_and(|d| d.auth);
-        let is_wanted = action == Action::Push || way == Way::Udp || wish.sign_play;
-        let domain = domain.filter(|d| d.auth || is_wanted);
-        let signing = domain.map(|d| wish.signing_for(account, d));
-        let is_strong = signing == Some(Signing::Strong);
-        let (query, until_unix_s) = match (domain, signing) {
-            (Some(d), Some(Signing::Vendors(scheme))) => {
-                let expiry = Expiry { unix_s: times.expires };
-                let signed = SignedQuery::new(&d.keys.main, scheme, &wish.stream, expiry);
-                let bizid = match way {
-                    Way::Tcp => String::new(),
-                    Way::Udp => format!("bizid={}&", account.bizid),
-                };
-                (bizid + &signed.text, Some(times.expires.saturating_add(d.validity_s)))
-            }
-            (Some(d), Some(Signing::Strong)) => {
-                (wish.strong(account, d, way, times)?.text, Some(times.expires))
-            }
-            _ => (String::new(), None),
-        };
-        let (host, port) = (host.to_owned(), setup.config.public_rtmp_port());
-        let (app, stream) = (wish.app.clone(), wish.stream.clone());
-        let address = Address { host, port, app, stream, query };
-        let signed = Signed { address, until_unix_s, is_strong, must_sign };
-        signed.check(setup, action, way, times)?;
-        Ok(signed)
-    }
-
-    /// Whether the server lets it in, once it is good.
-    fn check(&self, setup: &Setup, action: Action, way: Way, times: Times) -> Result<()> {
-        let Address { host, app, stream, query, .. } = &self.address;
-        let (query, peer) = (Query::new(query), None);
-        let request = Request { action, way, host, app, stream, query, peer };
-        match decide(&setup.policy, &request, times.not_before) {
-            Ok(_) => Ok(()),
-            Err(reason) => {
-                bail!("a {} of {app}/{stream} would be refused: {reason}", action.name())
-            }
-        }
-    }
-}
-
-impl Wish {
-    /// As is wished, or as the vendor does; not where that would be refused.
-    fn signing_for(&self, account: &Account, domain: &Domain) -> Signing {
-        let is_revoked = account.revoked.before(&self.app, &self.stream).is_some();
-        let usual = match domain.schemes {
-            Schemes::Any if !is_revoked => Signing::Vendors(Scheme::Md5),
-            Schemes::Any | Schemes::Strong => Signing::Strong,
-        };
-        self.signing.unwrap_or(usual)
-    }
-
-    fn strong(
-        &self,
-        account: &Account,
-        domain: &Domain,
-        way: Way,
-        times: Times,
-    ) -> Result<SignedQuery> {
-        let purpose = match domain.action {
-            Action::Push => Purpose::Push,
-            Action::Play if self.more.rtc || way == Way::Udp => Purpose::Udp,
-            Action::Play => Purpose::Play,
-        };
-        let token = Token {
-            purpose,
-            expires_unix_s: times.expires,
-            not_before_unix_s: Some(times.not_before),
-            from: self.more.from,
-            sessions_max: self.more.max.filter(|_| purpose != Purpose::Push),
-        };
-        let (app, stream) = (self.app.as_str(), self.stream.as_str());
-        let subject = Subject { account: &account.bizid, app, stream };
-        Ok(SignedQuery::strong(&domain.keys.main, subject, &token)?)
-    }
-}
-
-fn url(address: &Address) -> String {
-    format!("{}/{}", address.tc_url(), address.name_and_query())
-}
-
-/// An RTMP URL with TLS. Its port is always named: the usual one of rtmps is another.
-fn with_tls(address: &Address) -> String {
-    let bare = Address { port: rtmp::PORT, ..address.clone() }.authority();
-    let path = url(address);
-    let path = path.splitn(4, '/').nth(3).unwrap_or_default();
-    format!("rtmps://{bare}:{}/{path}", address.port)
-}
-
-/// A URL over HTTP or a WebSocket.
-fn flv_url(scheme: &str, address: &Address) -> String {
-    let Address { app, stream, query, port, .. } = address;
-    // Without its port, which has another default here.
-    let host = Address { port: rtmp::PORT, ..address.clone() }.authority();
-    let usual = if matches!(scheme, "https" | "wss") { 443 } else { 80 };
-    let port = if *port == usual { String::new() } else { format!(":{port}") };
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    format!("{scheme}://{host}{port}/{app}/{stream}.flv{query}")
+/// What shows a URL of RTC mode.
+pub(crate) fn command(rtc: &RtcUrl) -> String {
+    let port = rtc.port.map(|port| format!(" --udp-port {port}")).unwrap_or_default();
+    format!("thalweg play --mode rtc{port} \"{}\"", rtc.url)
 }
 
 /// As many as a token can say.

@@ -158,7 +158,7 @@ impl Deck {
         }
     }
 
-    /// Lets go of who has gone or is too slow.
+    /// Lets go of who has gone, was sent away or is too slow.
     pub(super) fn keep_house(&mut self, now: Instant, rate: u64, places: &mut Places) -> Outcome {
         let mut leave = |viewer: Viewer, why| {
             places.remove(&viewer.id);
@@ -166,14 +166,19 @@ impl Deck {
         };
         for lane in &mut self.lanes {
             lane.flush_sockets();
-            lane.take_gone().into_iter().for_each(|v| leave(v, End::PeerGone));
+            lane.take_leaving().into_iter().for_each(|(v, why)| leave(v, why));
         }
         for viewer in &self.stragglers {
             // One that fails shows at the next write.
             let _ = viewer.socket.flush();
         }
-        let gone = self.stragglers.extract_if(.., |v| v.peer_is_gone());
-        gone.for_each(|v| leave(v, End::PeerGone));
+        let mut i = 0;
+        while let Some(viewer) = self.stragglers.get(i) {
+            match viewer.must_leave(None) {
+                Some(why) => leave(self.stragglers.swap_remove(i), why),
+                None => i += 1,
+            }
+        }
         let slow = self.stragglers.extract_if(.., |v| v.is_too_slow(now, rate));
         slow.for_each(|v| leave(v, End::TooSlow));
         self.lanes.retain(|lane| !lane.is_empty());

@@ -70,11 +70,16 @@ impl Lane {
         Some(viewer)
     }
 
-    /// Takes out the viewers whose peer is gone.
-    pub(super) fn take_gone(&mut self) -> Vec<Viewer> {
-        let sent = self.sent;
-        let gone = self.viewers.extract_if(.., |v| v.peer_is_gone());
-        gone.map(|v| v.left_lane(sent)).collect()
+    /// Takes out the viewers that are to leave.
+    pub(super) fn take_leaving(&mut self) -> Vec<(Viewer, End)> {
+        let (mut i, mut leaving) = (0, Vec::new());
+        while let Some(viewer) = self.viewers.get(i) {
+            match viewer.must_leave(Some(self.sent)) {
+                Some(why) => leaving.push((self.remove(i), why)),
+                None => i += 1,
+            }
+        }
+        leaving
     }
 
     /// Sends on what sockets keep of flushes they took: when a stream pauses, nothing else would.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use thalweg_hub::{Batch, Depth, Seq, Skipped, Subscription};
+use thalweg_hub::{Away, Batch, Depth, Orders, Seq, Skipped, Subscription};
 use thalweg_wire::media::Frame;
 
 use super::form::{Form, Pieces};
@@ -29,6 +29,8 @@ pub struct Seat {
     pub flush: Duration,
     /// Whether the pump must notice by itself that the peer has gone, because nobody else reads.
     pub watch_peer: bool,
+    /// What the pump looks at once a second: whether the viewer was sent away.
+    pub orders: Option<Orders>,
     /// Called when the viewer leaves, for whatever reason.
     pub done: OnDone,
 }
@@ -72,6 +74,8 @@ pub enum End {
     StreamEnded,
     /// We were asked to let it go.
     Dismissed,
+    /// It may not watch any more.
+    SentAway(Away),
 }
 
 /// A viewer at work.
@@ -82,6 +86,7 @@ pub(super) struct Viewer {
     pub(super) subscription: Subscription,
     pub(super) form: Form,
     watch_peer: bool,
+    orders: Option<Orders>,
     /// Bytes it was sent, but for those of the lane it is on.
     pub(super) bytes: u64,
     /// The sum of the lane it is on, when it came there.
@@ -165,6 +170,7 @@ impl Viewer {
             subscription: seat.subscription,
             form: seat.form,
             watch_peer: seat.watch_peer,
+            orders: seat.orders,
             bytes: 0,
             joined_at: 0,
             done: Some(seat.done),
@@ -285,9 +291,19 @@ impl Viewer {
         read < rate * SLOW_AFTER.as_secs()
     }
 
+    /// Why it is to leave, if it is: its peer is gone, or it was sent away. `lane` is the sum of the
+    /// lane it is on.
+    pub(super) fn must_leave(&self, lane: Option<u64>) -> Option<End> {
+        if self.peer_is_gone() {
+            return Some(End::PeerGone);
+        }
+        let bytes = self.bytes + lane.map_or(0, |sent| sent - self.joined_at);
+        self.orders.as_ref()?.look(bytes).map(End::SentAway)
+    }
+
     /// Whether the peer has closed, if nobody else looks. What it sends otherwise means nothing
     /// and is dropped.
-    pub(super) fn peer_is_gone(&self) -> bool {
+    fn peer_is_gone(&self) -> bool {
         if !self.watch_peer {
             return false;
         }

@@ -143,12 +143,36 @@ impl Peer {
         &self,
         action: Action,
         address: Result<Address, BadAddress>,
-    ) -> (Result<Permit, Denial>, String) {
+    ) -> (Result<(Permit, Address), Denial>, String) {
         match address {
             Err(bad) => (Err(bad.into()), String::new()),
             Ok(address) => {
-                let permit = self.ctx.decide(action, Way::Udp, &address, self.address.ip());
-                (permit, address.to_string())
+                let (peer, url) = (self.address.ip(), address.to_string());
+                let origin = self.connection.origin();
+                let permit = self.ctx.decide(action, Way::Udp, &address, peer, origin);
+                (permit.map(|permit| (permit, address)), url)
+            }
+        }
+    }
+
+    /// Asks the account's own back end, if it wants to be asked, unless the peer goes away meanwhile.
+    pub(super) async fn ask_remote(
+        &mut self,
+        action: Action,
+        permit: &Permit,
+        address: &Address,
+    ) -> Result<Result<(), Denial>, Over> {
+        let (ctx, peer) = (Arc::clone(&self.ctx), self.address.ip());
+        let Some(mut asking) = ctx.question(permit, action, address, peer, NAME) else {
+            return Ok(Ok(()));
+        };
+        let connection = self.connection.clone();
+        loop {
+            tokio::select! {
+                said = &mut asking => return Ok(said),
+                // What is said meanwhile is kept for later: nothing is heard but that it goes away.
+                event = self.next_event() => drop(event?),
+                lost = connection.closed() => return Err(lost.into()),
             }
         }
     }
@@ -253,6 +277,9 @@ impl Peer {
     }
 }
 
+/// What this way is called in the log.
+pub(super) const NAME: &str = "rtmp-udp";
+
 /// What a fault is as the code of a close.
 fn close_for(error: &Error) -> Close {
     match error {
@@ -268,7 +295,7 @@ fn close_for(error: &Error) -> Close {
 }
 
 /// What a reason is as the code of a close.
-fn close_of(reason: Reason) -> Close {
+pub(super) fn close_of(reason: Reason) -> Close {
     Close::from_code(reason.close_code()).unwrap_or(Close::Internal)
 }
 

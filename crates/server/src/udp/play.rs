@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thalweg_access::{Action, Reason};
-use thalweg_hub::{Batch, Bell, Depth, Filter, Protocol, Seq, Stream, Subscription};
+use thalweg_hub::{
+    Batch, Bell, Depth, Filter, Orders, Protocol, Seq, Stream, Subscription, Watching,
+};
 use thalweg_quic::{Outflow, Vitals};
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::rtmp::address::{Address, BadAddress};
@@ -17,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::board;
-use super::peer::{Over, Peer, unix_us};
+use super::peer::{Over, Peer, close_of, unix_us};
 use super::seats::Seat;
 use crate::clock::now;
 use crate::context::{Denial, Permit};
@@ -28,6 +30,8 @@ use crate::viewing::Viewing;
 struct Watch {
     outflow: Outflow,
     subscription: Subscription,
+    /// Whether it was sent away.
+    orders: Orders,
     batch: Batch,
     /// Rings for each frame.
     news: Arc<Notify>,
@@ -52,6 +56,13 @@ impl Peer {
             Some(reason) => Err(Denial::from(reason)),
             None => granted,
         };
+        let granted = match granted {
+            Ok((permit, address)) => match self.ask_remote(Action::Play, &permit, &address).await {
+                Ok(said) => said.map(|()| permit),
+                Err(over) => return over,
+            },
+            Err(denial) => Err(denial),
+        };
         let mut permit = match granted {
             Ok(permit) => permit,
             Err(denial) => return self.refuse(Action::Play, &url, denial),
@@ -64,8 +75,8 @@ impl Peer {
             Ok(seat) => seat,
             Err(reason) => return self.refuse(Action::Play, &url, reason.into()),
         };
-        let subscription = match self.subscribe(&mut permit, &mut seat).await {
-            Ok(Ok(subscription)) => subscription,
+        let (subscription, watching) = match self.subscribe(&mut permit, &mut seat).await {
+            Ok(Ok(subscribed)) => subscribed,
             Ok(Err(denial)) => {
                 drop(permit);
                 return self.refuse(Action::Play, &url, denial);
@@ -75,7 +86,7 @@ impl Peer {
         if let Err(error) = self.talk.accept(&self.name) {
             return error.into();
         }
-        self.watch(permit, subscription, seat).await
+        self.watch(permit, subscription, watching, seat).await
     }
 
     /// Waits until the stream is live, as long as is configured, or until the viewer goes away.
@@ -83,9 +94,11 @@ impl Peer {
         &mut self,
         permit: &mut Permit,
         seat: &mut Seat,
-    ) -> Result<Result<Subscription, Denial>, Over> {
+    ) -> Result<Result<(Subscription, Watching), Denial>, Over> {
         let (ctx, connection) = (Arc::clone(&self.ctx), self.connection.clone());
-        let mut subscribed = std::pin::pin!(ctx.subscribe(permit, Protocol::RtmpUdp));
+        let agent = self.agent.clone();
+        let subscribed = ctx.subscribe(permit, Protocol::RtmpUdp, self.address, &agent);
+        let mut subscribed = std::pin::pin!(subscribed);
         loop {
             tokio::select! {
                 subscription = &mut subscribed => return Ok(subscription),
@@ -98,18 +111,25 @@ impl Peer {
         }
     }
 
-    async fn watch(&mut self, permit: Permit, subscription: Subscription, seat: Seat) -> Over {
+    async fn watch(
+        &mut self,
+        permit: Permit,
+        subscription: Subscription,
+        watching: Watching,
+        seat: Seat,
+    ) -> Over {
         let max = permit.udp_viewers_max;
         let stream = Arc::clone(subscription.stream());
         let entry = self.ctx.udp.board.enter(stream.key().to_string(), max);
-        let viewing = Viewing::new(&self.ctx, permit, Protocol::RtmpUdp, self.address, &self.agent);
-        let mut watch = Watch::new(self, subscription, seat, entry);
+        let viewing = Viewing::new(&self.ctx, permit, watching);
+        let mut watch = Watch::new(self, subscription, viewing.orders(), seat, entry);
         stream.hang(Arc::clone(&watch.bell));
         let over = self.run_watch(&mut watch).await;
         stream.take_down(&watch.bell);
         // What came since the last tick.
         watch.count(&self.connection.vitals());
         let end = match &over {
+            Over::Told(Close::Auth, _) => watch.orders.away().map_or(End::PeerGone, End::SentAway),
             Over::Told(Close::TooSlow, _) => End::TooSlow,
             Over::Told(Close::None | Close::GoingAway, _) => End::StreamEnded,
             Over::Done => End::Dismissed,
@@ -193,6 +213,10 @@ impl Peer {
             let words = format!("the viewer has been silent for {} s", SILENCE_MAX.as_secs());
             return Err(Over::Told(Close::Timeout, Status::error(code::CONNECT_CLOSED, words)));
         }
+        if let Some(away) = watch.orders.look(vitals.bytes_sent) {
+            let denial = Denial::from(away);
+            return Err(Over::Told(close_of(denial.reason), denial.to_status(Action::Play)));
+        }
         let stream = watch.subscription.stream();
         let snapshot = stream.snapshot(now());
         let audio = snapshot.audio.map_or(0, |a| a.bits_per_s);
@@ -218,7 +242,13 @@ impl Peer {
 }
 
 impl Watch {
-    fn new(peer: &Peer, subscription: Subscription, seat: Seat, entry: board::Entry) -> Watch {
+    fn new(
+        peer: &Peer,
+        subscription: Subscription,
+        orders: Orders,
+        seat: Seat,
+        entry: board::Entry,
+    ) -> Watch {
         let news = Arc::new(Notify::new());
         let ring = Arc::clone(&news);
         let vitals = peer.connection.vitals();
@@ -226,6 +256,7 @@ impl Watch {
         Watch {
             outflow: Outflow::new(peer.connection.clone(), sender),
             subscription,
+            orders,
             batch: Batch::default(),
             news,
             bell: Arc::new(Bell::new(move || ring.notify_one())),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thalweg_access::Action;
-use thalweg_hub::{Leave, Publication};
+use thalweg_hub::Leave;
 use thalweg_quic::{Inflow, Lost};
 use thalweg_wire::error::Misbehaved;
 use thalweg_wire::media::{Frame, Kind};
@@ -18,7 +18,7 @@ use thalweg_wire::rtmp_udp::receiver::{Counts, Purpose, Receiver};
 use thalweg_wire::rtmp_udp::server::{Event, REPORT_PAUSE};
 use tokio::time::MissedTickBehavior;
 
-use super::peer::{Over, Peer};
+use super::peer::{NAME, Over, Peer};
 use crate::cause::Cause;
 use crate::clock::now;
 use crate::drive::Ended;
@@ -37,10 +37,18 @@ struct Ingest {
 impl Peer {
     pub(super) async fn publish(&mut self, address: Result<Address, BadAddress>) -> Over {
         let (granted, url) = self.ask(Action::Push, address);
-        let publication = match granted.and_then(|permit| {
-            take_seat(&self.ctx, &mut self.place, permit, self.address, &self.agent)
+        let granted = match granted {
+            Ok((permit, address)) => match self.ask_remote(Action::Push, &permit, &address).await {
+                Ok(said) => said.map(|()| (permit, address)),
+                Err(over) => return over,
+            },
+            Err(denial) => Err(denial),
+        };
+        let (publication, address) = match granted.and_then(|(permit, address)| {
+            let seat = take_seat(&self.ctx, &mut self.place, permit, self.address, &self.agent);
+            Ok((seat?, address))
         }) {
-            Ok(publication) => publication,
+            Ok(seated) => seated,
             Err(denial) => return self.refuse(Action::Push, &url, denial),
         };
         self.let_in();
@@ -49,14 +57,15 @@ impl Peer {
         }
         self.connection.let_in_publisher();
         let (ctx, agent) = (Arc::clone(&self.ctx), self.agent.clone());
-        let publishing = Publishing::new(&ctx, &publication, "rtmp-udp", self.address, &agent);
-        let (over, cause) = self.run_publication(publication).await;
+        let mut publishing =
+            Publishing::new(&ctx, publication, NAME, self.address, &agent, &address);
+        let (over, cause) = self.run_publication(&mut publishing).await;
         publishing.over(&cause);
         over
     }
 
     /// Appends what comes until either side ends it.
-    async fn run_publication(&mut self, mut publication: Publication) -> (Over, Cause) {
+    async fn run_publication(&mut self, publishing: &mut Publishing) -> (Over, Cause) {
         let body_bytes_max = self.ctx.config.get().limits.message_bytes_max;
         let receiver = Receiver::new(Purpose::Ingest, body_bytes_max);
         let mut ingest = Ingest {
@@ -66,7 +75,7 @@ impl Peer {
             key_asked: None,
             reported: Counts::default(),
         };
-        let mut must_leave = std::pin::pin!(publication.must_leave());
+        let mut must_leave = std::pin::pin!(publishing.must_leave());
         let mut tick = tokio::time::interval(REPORT_PAUSE);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let over = loop {
@@ -76,7 +85,7 @@ impl Peer {
                 arrived = ingest.inflow.next() => match arrived {
                     Ok(arrived) => {
                         ingest.last_media = Some(now());
-                        let appended = bare(arrived.frame).map(|f| publication.append(f, now()));
+                        let appended = bare(arrived.frame).map(|f| publishing.append(f));
                         if let Some(Err(leave)) = appended {
                             return (dismissed(leave), Cause::Seat(leave));
                         }
@@ -85,7 +94,7 @@ impl Peer {
                     Err(lost) => Err(lost.into()),
                 },
                 event = self.next_event() => event.and_then(|e| self.on_ingest_event(&mut ingest, e)),
-                () = publication.key_wanted() => {
+                () = publishing.key_wanted() => {
                     self.ask_key(&mut ingest);
                     Ok(())
                 }
@@ -95,7 +104,6 @@ impl Peer {
                 break over;
             }
         };
-        publication.close(now());
         let cause = cause_of(&over);
         (over, cause)
     }
@@ -180,7 +188,7 @@ fn dismissed(leave: Leave) -> Over {
         Leave::Replaced { .. } => (Close::None, code::PUBLISH_REPLACED),
         Leave::Stopping => (Close::GoingAway, code::CONNECT_APP_SHUTDOWN),
         Leave::Gone => (Close::None, code::PUBLISH_FAILED),
-        Leave::Kicked { .. } => (Close::Auth, code::PUBLISH_FAILED),
+        Leave::Kicked { .. } | Leave::Closed => (Close::Auth, code::PUBLISH_FAILED),
     };
     Over::Told(close, Status::error(code, leave.to_string()))
 }

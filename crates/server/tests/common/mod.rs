@@ -18,12 +18,12 @@ use std::time::{Duration, SystemTime};
 
 use thalweg_access::{
     Account, Action, Domain, Expiry, Key, Keys, Policy, PolicyHandle, Profile, Purpose, Revoked,
-    Scheme, Schemes, SignedQuery, Subject, Token, UDP_VIEWERS_USUAL,
+    Scheme, Schemes, SignedQuery, Subject, Token,
 };
 use thalweg_client::{Error, Player, Publisher, Trust};
 use thalweg_hub::{Hub, StreamSnapshot};
 use thalweg_server::tls::local::{Authority, names_for};
-use thalweg_server::{Config, LoadError, Pages, Reloader, Server};
+use thalweg_server::{Config, LoadError, Pages, Reloader, RemoteAuth, Server};
 pub use thalweg_testkit::folder::Folder;
 use thalweg_wire::media::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +54,15 @@ impl TestServer {
     }
 
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        TestServer::build(change, |server| server)
+    }
+
+    /// A server that asks accounts' own back ends by this.
+    pub fn with_remote(remote: Arc<dyn RemoteAuth>) -> Self {
+        TestServer::build(|_| {}, |server| server.with_remote(remote))
+    }
+
+    fn build(change: impl FnOnce(&mut Config), finish: impl FnOnce(Server) -> Server) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut config = Config::default();
         config.rtmp.listen = Some(any);
@@ -65,7 +74,7 @@ impl TestServer {
         data.path().clone_into(&mut config.data_dir);
         change(&mut config);
         let policy = PolicyHandle::new(policy(false));
-        let server = load(&config, &policy);
+        let server = finish(load(&config, &policy));
         let (stop, stopped) = oneshot::channel::<()>();
         let (rtmp, http) = (server.rtmp_address().unwrap(), server.http_address().unwrap());
         let (operator, hub) = (server.operator_address().unwrap(), server.hub().clone());
@@ -198,9 +207,7 @@ pub fn policy_with(play_auth: bool, revoked: Revoked) -> Policy {
     };
     let domains =
         vec![domain(Action::Push, PUSH_KEY, true), domain(Action::Play, PLAY_KEY, play_auth)];
-    let (profile, udp_viewers_max) = (Profile::Strict, UDP_VIEWERS_USUAL);
-    let account = Account { bizid: Arc::from("1"), domains, revoked, profile, udp_viewers_max };
-    Policy::new(vec![account]).unwrap()
+    Policy::new(vec![Account { revoked, ..Account::new("1", domains) }]).unwrap()
 }
 
 /// The same in the vendor's profile.

@@ -115,6 +115,11 @@ impl Reader {
         }
     }
 
+    /// Largest payload of a chunk, as the peer has announced it; of more than a message it is that.
+    pub fn chunk_bytes(&self) -> usize {
+        self.chunk_bytes
+    }
+
     /// Reads up to the payload of the next chunk; `None` when the bytes ran out before it.
     fn chunk_header(
         &mut self,

@@ -69,6 +69,11 @@ impl Link {
         }
     }
 
+    /// The chunk size that the peer has announced.
+    pub(super) fn peer_chunk_bytes(&self) -> usize {
+        self.reader.chunk_bytes()
+    }
+
     fn obey(&mut self, control: Control) {
         match control {
             Control::WindowAckSize(bytes) => self.window = u64::from(bytes.max(WINDOW_BYTES_MIN)),

@@ -167,6 +167,11 @@ impl Session {
         }
     }
 
+    /// The chunk size that the peer has announced, in bytes.
+    pub fn peer_chunk_bytes(&self) -> u32 {
+        u32::try_from(self.link.peer_chunk_bytes()).unwrap_or(u32::MAX)
+    }
+
     /// Bytes allocated for messages that are not whole, and for those that wait for a decision.
     pub fn held_bytes(&self) -> usize {
         self.link.reserved_bytes() + self.held.capacity()

@@ -1,0 +1,1 @@
+import{C as e,E as t,U as n,X as r,lt as i,st as a,w as o,x as s,z as c}from"./part-vue.js";import{ht as l}from"./part-common.js";var u={class:`muted`},d=t({__name:`Missing`,setup(t){return(t,d)=>{let f=n(`RouterLink`);return c(),s(`p`,u,[e(i(a(l).errors.pageMissing)+`. `,1),o(f,{to:`/overview`},{default:r(()=>[e(i(a(l).nav.overview),1)]),_:1})])}}});export{d as default};

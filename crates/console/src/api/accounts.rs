@@ -1,0 +1,513 @@
+//! Accounts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::ApiError;
+use crate::api::domains::Domain;
+use crate::api::error::{Answer, Refusal};
+use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
+use crate::api::lists::Paging;
+use crate::auth::{Who, new_key};
+use crate::console::{Console, now_unix_s};
+use crate::model::{
+    self, AddressRules, Callback, Category, Profile, RefererRules, Remote, Secret, SubjectType,
+};
+use crate::policy::BadField;
+use crate::register::Books;
+
+/// Accounts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accounts {
+    accounts: Vec<Account>,
+    total: usize,
+}
+
+/// An account, without its secrets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Account {
+    bizid: String,
+    name: String,
+    /// Whether it owns every host that nobody names.
+    is_default: bool,
+    subject: SubjectType,
+    category: Category,
+    eligible: Eligible,
+    /// Whether the service is opened.
+    service: bool,
+    /// Whether it may push.
+    live_pusher: bool,
+    /// Whether its streams may be watched.
+    live_player: bool,
+    profile: Profile,
+    udp: bool,
+    udp_viewers_max: u32,
+    /// Whether the old API answers for it.
+    old_api: bool,
+    addresses: AddressRules,
+    referers: RefererRules,
+    callback: CallbackView,
+    remote: Remote,
+    revoked_before: Option<u64>,
+    /// By `app/name`.
+    revoked_streams: BTreeMap<String, u64>,
+    domains: Vec<Domain>,
+    created: u64,
+    version: u64,
+}
+
+/// Whether the gate admits an account.
+#[derive(Debug, Serialize, ToSchema)]
+struct Eligible {
+    admitted: bool,
+    /// If not, why, and which categories are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// Who is told what happens, without the key.
+#[derive(Debug, Serialize, ToSchema)]
+struct CallbackView {
+    url: Option<String>,
+    anomalies: bool,
+    /// Whether it has a key of its own; else it is the API key.
+    has_key: bool,
+}
+
+/// Which accounts.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Which {
+    /// Part of a name or number.
+    #[param(max_length = 100)]
+    query: Option<String>,
+}
+
+/// What is wanted of an account, or is to be different.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountChange {
+    /// Only of a new one: 1 to 20 digits.
+    #[schema(pattern = "^[0-9]{1,20}$")]
+    bizid: Option<String>,
+    /// Only of one that is there: the version that was read.
+    version: Option<u64>,
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    subject: Option<SubjectType>,
+    category: Option<Category>,
+    service: Option<bool>,
+    live_pusher: Option<bool>,
+    live_player: Option<bool>,
+    profile: Option<Profile>,
+    udp: Option<bool>,
+    #[schema(maximum = 1000)]
+    udp_viewers_max: Option<u32>,
+    old_api: Option<bool>,
+    addresses: Option<AddressRules>,
+    referers: Option<RefererRules>,
+    callback: Option<CallbackChange>,
+    remote: Option<Remote>,
+    /// Whether what is live and would not be let in any more is cut at once.
+    #[serde(default)]
+    cut: bool,
+}
+
+/// Who is to be told what happens.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallbackChange {
+    /// Null: nobody.
+    url: Option<String>,
+    #[serde(default)]
+    anomalies: bool,
+    /// A key of its own; empty: the API key; null: as it is.
+    #[schema(max_length = 128)]
+    key: Option<String>,
+}
+
+/// Which URLs are no longer good.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Revoke {
+    /// Those made before this moment, UNIX seconds; now if it is not said.
+    #[serde(default)]
+    before: Option<u64>,
+    /// Of this stream, `app/name`; of all if it is not said.
+    #[serde(default)]
+    stream: Option<String>,
+    /// Takes it back.
+    #[serde(default)]
+    undo: bool,
+}
+
+/// A key, for whoever may see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ApiKey {
+    api_key: String,
+}
+
+/// Accounts: those of a query, or all.
+#[utoipa::path(get, path = "/api/v1/accounts", params(Which, Paging), responses(
+    (status = 200, body = Accounts), (status = 401, body = Refusal),
+))]
+pub(crate) async fn list(
+    State(console): State<Console>,
+    Reader(who): Reader,
+    which: Result<Query<Which>, QueryRejection>,
+    paging: Result<Query<Paging>, QueryRejection>,
+) -> Answer<Accounts> {
+    let (Query(which), page) = (which?, paging?.page()?);
+    let query = which.query.unwrap_or_default().to_lowercase();
+    let books = console.books();
+    let fits = |a: &&Arc<model::Account>| {
+        who.sees(&a.bizid) && (a.bizid.contains(&query) || a.name.to_lowercase().contains(&query))
+    };
+    let found: Vec<_> = books.accounts.iter().filter(fits).collect();
+    let total = found.len();
+    let accounts = page.of(found).into_iter().map(|a| Account::of(&books, a)).collect();
+    Ok(Json(Accounts { accounts, total }))
+}
+
+/// Makes an account, with a domain to push and one to play for every host, and keys of its own.
+#[utoipa::path(post, path = "/api/v1/accounts", request_body = AccountChange, responses(
+    (status = 201, body = Account), (status = 400, body = Refusal),
+    (status = 409, body = Refusal, description = "the gate does not admit it"),
+))]
+pub(crate) async fn add(
+    State(console): State<Console>,
+    OperatorOfAll(who): OperatorOfAll,
+    body: Result<Json<AccountChange>, JsonRejection>,
+) -> Result<(StatusCode, Json<Account>), ApiError> {
+    let Json(wanted) = body?;
+    let bizid = wanted.bizid.clone().ok_or_else(|| ApiError::bad("bizid", "it needs a number"))?;
+    if wanted.name.is_none() {
+        return Err(ApiError::bad("name", "it needs a name"));
+    }
+    let mut account = model::Account::new(&bizid, now_unix_s(), || new_key())?;
+    wanted.apply(&mut account, &console.books(), &who)?;
+    let account = console.inner.register.add(account).await?;
+    console.note(&who, Some(&bizid), "account.add", &account.name).await;
+    Ok((StatusCode::CREATED, Json(Account::of(&console.books(), &account))))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/api/v1/accounts/{bizid}", params(("bizid" = String, Path)), responses(
+    (status = 200, body = Account), (status = 404, body = Refusal),
+))]
+pub(crate) async fn show(
+    State(console): State<Console>,
+    Reader(who): Reader,
+    Path(bizid): Path<String>,
+) -> Answer<Account> {
+    who.must_see(&bizid)?;
+    let account = find(&console, &bizid)?;
+    Ok(Json(Account::of(&console.books(), &account)))
+}
+
+/// Changes an account. What is not said stays.
+#[utoipa::path(patch, path = "/api/v1/accounts/{bizid}", params(("bizid" = String, Path)),
+    request_body = AccountChange, responses(
+    (status = 200, body = Account), (status = 400, body = Refusal), (status = 404, body = Refusal),
+    (status = 409, body = Refusal, description = "changed meanwhile, or the gate does not admit it"),
+))]
+pub(crate) async fn change(
+    State(console): State<Console>,
+    Operator(who): Operator,
+    Path(bizid): Path<String>,
+    body: Result<Json<AccountChange>, JsonRejection>,
+) -> Answer<Account> {
+    let Json(change) = body?;
+    who.must_see(&bizid)?;
+    if change.bizid.as_ref().is_some_and(|b| *b != bizid) {
+        return Err(ApiError::bad("bizid", "a number cannot change: make another account"));
+    }
+    let (version, cut, words) = (change.version, change.cut, change.words());
+    let edit = |account: &mut model::Account, books: &Books| change.apply(account, books, &who);
+    let account = console.inner.register.change(&bizid, version, edit).await?;
+    console.note(&who, Some(&bizid), "account.change", words).await;
+    if cut {
+        let (push, play) = (!may(&console, &account, true), !may(&console, &account, false));
+        let (pushes, plays) = console.inner.hub.dismiss_account(&bizid, push, play, Instant::now());
+        let detail = format!("{pushes} publishers, {plays} viewers");
+        console.note(&who, Some(&bizid), "account.cut", detail).await;
+    }
+    Ok(Json(Account::of(&console.books(), &account)))
+}
+
+/// Removes an account that is not the default one. What is live of it is cut.
+#[utoipa::path(delete, path = "/api/v1/accounts/{bizid}", params(("bizid" = String, Path)), responses(
+    (status = 204), (status = 400, body = Refusal), (status = 404, body = Refusal),
+))]
+pub(crate) async fn remove(
+    State(console): State<Console>,
+    Admin(who): Admin,
+    Path(bizid): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let name = find(&console, &bizid)?.name.clone();
+    console.inner.register.remove(&bizid).await?;
+    console.inner.hub.dismiss_account(&bizid, true, true, Instant::now());
+    console.note(&who, Some(&bizid), "account.remove", name).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Shows the API key.
+#[utoipa::path(post, path = "/api/v1/accounts/{bizid}/api-key/reveal",
+    params(("bizid" = String, Path)), responses(
+    (status = 200, body = ApiKey), (status = 403, body = Refusal), (status = 404, body = Refusal),
+))]
+pub(crate) async fn reveal_api_key(
+    State(console): State<Console>,
+    Operator(who): Operator,
+    Path(bizid): Path<String>,
+) -> Answer<ApiKey> {
+    who.must_see(&bizid)?;
+    let account = find(&console, &bizid)?;
+    console.note(&who, Some(&bizid), "api-key.reveal", "").await;
+    Ok(Json(ApiKey { api_key: account.api_key.reveal().to_owned() }))
+}
+
+/// Makes another API key. The old one is good for nothing from now on.
+#[utoipa::path(post, path = "/api/v1/accounts/{bizid}/api-key/rotate",
+    params(("bizid" = String, Path)), responses(
+    (status = 200, body = ApiKey), (status = 403, body = Refusal), (status = 404, body = Refusal),
+))]
+pub(crate) async fn rotate_api_key(
+    State(console): State<Console>,
+    Operator(who): Operator,
+    Path(bizid): Path<String>,
+) -> Answer<ApiKey> {
+    who.must_see(&bizid)?;
+    let key = new_key()?;
+    let edit = |account: &mut model::Account, _: &Books| -> Result<(), ApiError> {
+        account.api_key = key.clone();
+        Ok(())
+    };
+    console.inner.register.change(&bizid, None, edit).await?;
+    console.note(&who, Some(&bizid), "api-key.rotate", "").await;
+    Ok(Json(ApiKey { api_key: key.reveal().to_owned() }))
+}
+
+/// Refuses URLs that were made before a moment, or takes that back.
+#[utoipa::path(post, path = "/api/v1/accounts/{bizid}/revoke", params(("bizid" = String, Path)),
+    request_body = Revoke, responses(
+    (status = 200, body = Account), (status = 400, body = Refusal), (status = 404, body = Refusal),
+))]
+pub(crate) async fn revoke(
+    State(console): State<Console>,
+    Operator(who): Operator,
+    Path(bizid): Path<String>,
+    body: Result<Json<Revoke>, JsonRejection>,
+) -> Answer<Account> {
+    let Json(Revoke { before, stream, undo }) = body?;
+    who.must_see(&bizid)?;
+    let moment = (!undo).then(|| before.unwrap_or_else(now_unix_s));
+    if stream
+        .as_ref()
+        .is_some_and(|s| !(3..=STREAM_CHARS_MAX).contains(&s.len()) || !s.contains('/'))
+    {
+        return Err(ApiError::bad("stream", "app and name: live/room"));
+    }
+    let detail = format!("{} {moment:?}", stream.as_deref().unwrap_or("all"));
+    let edit = |account: &mut model::Account, _: &Books| -> Result<(), ApiError> {
+        match (stream, moment) {
+            (None, moment) => account.revoked_before = moment,
+            (Some(stream), None) => drop(account.revoked_streams.remove(&stream)),
+            (Some(stream), Some(moment)) => {
+                if account.revoked_streams.len() >= REVOKED_MAX {
+                    let words = format!("{REVOKED_MAX} streams are: revoke all of the account's");
+                    return Err(ApiError::bad("stream", words));
+                }
+                account.revoked_streams.insert(stream, moment);
+            }
+        }
+        Ok(())
+    };
+    let account = console.inner.register.change(&bizid, None, edit).await?;
+    console.note(&who, Some(&bizid), "urls.revoke", detail).await;
+    Ok(Json(Account::of(&console.books(), &account)))
+}
+
+/// The account of a number.
+pub(crate) fn find(console: &Console, bizid: &str) -> Result<Arc<model::Account>, ApiError> {
+    let books = console.books();
+    let found = books.account(bizid).cloned();
+    found.ok_or_else(|| ApiError::not_found(format!("account {bizid}")))
+}
+
+/// Whether an account may push, or be watched, as far as it depends on what it is.
+fn may(console: &Console, account: &model::Account, push: bool) -> bool {
+    let switch = if push { account.live_pusher } else { account.live_player };
+    console.books().admits(account).is_ok() && account.service && switch
+}
+
+impl AccountChange {
+    /// What is to be different, in names: values may be secrets.
+    fn words(&self) -> String {
+        let on = |name: &str, value: Option<bool>| value.map(|on| format!("{name} {on}"));
+        let has = |name: &str, is: bool| is.then(|| name.to_owned());
+        let words = [
+            has("name", self.name.is_some()),
+            self.subject.map(|s| format!("subject {s:?}").to_lowercase()),
+            self.category.as_ref().map(|c| format!("category {}", c.main)),
+            on("service", self.service),
+            on("live_pusher", self.live_pusher),
+            on("live_player", self.live_player),
+            self.profile.map(|p| format!("profile {p:?}").to_lowercase()),
+            on("udp", self.udp),
+            self.udp_viewers_max.map(|n| format!("udp_viewers_max {n}")),
+            on("old_api", self.old_api),
+            has("addresses", self.addresses.is_some()),
+            has("referers", self.referers.is_some()),
+            has("callback", self.callback.is_some()),
+            has("remote", self.remote.is_some()),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn apply(self, account: &mut model::Account, books: &Books, who: &Who) -> Result<(), ApiError> {
+        let is_new = account.version == 0;
+        let of_operator = self.subject.is_some()
+            || self.category.is_some()
+            || self.profile.is_some()
+            || self.service.is_some()
+            || self.udp_viewers_max.is_some()
+            || self.old_api.is_some();
+        if of_operator && who.account.is_some() {
+            return Err(ApiError::forbidden(
+                "subject, category, service, profile, caps and the old API are the operator's to change",
+            ));
+        }
+        if let Some(name) = self.name {
+            account.name = checked_name(&name)?;
+        }
+        let opens = |old: bool, new: Option<bool>| new == Some(true) && (is_new || !old);
+        let is_opening = [
+            (opens(account.service, self.service), "service"),
+            (opens(account.live_pusher, self.live_pusher), "live_pusher"),
+            (opens(account.live_player, self.live_player), "live_player"),
+        ];
+        account.subject = self.subject.unwrap_or(account.subject);
+        account.category = self.category.unwrap_or_else(|| account.category.clone());
+        account.service = self.service.unwrap_or(account.service);
+        account.live_pusher = self.live_pusher.unwrap_or(account.live_pusher);
+        account.live_player = self.live_player.unwrap_or(account.live_player);
+        account.profile = self.profile.unwrap_or(account.profile);
+        account.udp = self.udp.unwrap_or(account.udp);
+        account.udp_viewers_max = self.udp_viewers_max.unwrap_or(account.udp_viewers_max);
+        account.old_api = self.old_api.unwrap_or(account.old_api);
+        account.addresses = self.addresses.unwrap_or_else(|| account.addresses.clone());
+        account.referers = self.referers.unwrap_or_else(|| account.referers.clone());
+        if let Some(callback) = self.callback {
+            account.callback = callback.checked(&account.callback)?;
+        }
+        if let Some(remote) = self.remote {
+            check_url("remote", remote.url.as_deref())?;
+            account.remote = remote;
+        }
+        if let Some((_, field)) = is_opening.into_iter().find(|(opens, _)| *opens) {
+            books.admits(account).map_err(|why| {
+                let admitted = books.gate.rows.iter().map(|r| r.main.clone()).collect();
+                ApiError::not_eligible(why, admitted).at(field)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl CallbackChange {
+    fn checked(self, old: &Callback) -> Result<Callback, ApiError> {
+        check_url("callback", self.url.as_deref())?;
+        if self.key.as_ref().is_some_and(|k| k.len() > KEY_CHARS_MAX) {
+            return Err(ApiError::bad(
+                "callback",
+                format!("a key has at most {KEY_CHARS_MAX} characters"),
+            ));
+        }
+        let key = self.key.map_or_else(|| old.key.clone(), Secret::new);
+        Ok(Callback { url: self.url, anomalies: self.anomalies, key })
+    }
+}
+
+fn checked_name(name: &str) -> Result<String, BadField> {
+    let name = name.trim();
+    match (1..=NAME_CHARS_MAX).contains(&name.chars().count())
+        && !name.chars().any(char::is_control)
+    {
+        true => Ok(name.to_owned()),
+        false => Err(BadField::new("name", format!("1 to {NAME_CHARS_MAX} characters"))),
+    }
+}
+
+/// Where it leads is looked at when something is sent there.
+fn check_url(field: &'static str, url: Option<&str>) -> Result<(), BadField> {
+    let Some(url) = url else { return Ok(()) };
+    let is_http = url.starts_with("http://") || url.starts_with("https://");
+    match is_http && url.len() <= URL_CHARS_MAX && url.bytes().all(|b| b.is_ascii_graphic()) {
+        true => Ok(()),
+        false => {
+            let words = format!("an http:// or https:// URL of at most {URL_CHARS_MAX} characters");
+            Err(BadField::new(field, words))
+        }
+    }
+}
+
+impl Account {
+    pub(crate) fn of(books: &Books, a: &model::Account) -> Account {
+        let message = books.admits(a).err();
+        Account {
+            bizid: a.bizid.clone(),
+            name: a.name.clone(),
+            is_default: books.is_default(&a.bizid),
+            subject: a.subject,
+            category: a.category.clone(),
+            eligible: Eligible { admitted: message.is_none(), message },
+            service: a.service,
+            live_pusher: a.live_pusher,
+            live_player: a.live_player,
+            profile: a.profile,
+            udp: a.udp,
+            udp_viewers_max: a.udp_viewers_max,
+            old_api: a.old_api,
+            addresses: a.addresses.clone(),
+            referers: a.referers.clone(),
+            callback: CallbackView {
+                url: a.callback.url.clone(),
+                anomalies: a.callback.anomalies,
+                has_key: !a.callback.key.is_empty(),
+            },
+            remote: a.remote.clone(),
+            revoked_before: a.revoked_before,
+            revoked_streams: a.revoked_streams.clone(),
+            domains: a.domains.iter().map(Domain::of).collect(),
+            created: a.created,
+            version: a.version,
+        }
+    }
+}
+
+/// Reads a field that may be absent, null, or there.
+pub(crate) mod double {
+    use serde::{Deserialize, Deserializer};
+
+    pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Option::<T>::deserialize(d).map(Some)
+    }
+}
+
+const NAME_CHARS_MAX: usize = 100;
+const URL_CHARS_MAX: usize = 2048;
+const KEY_CHARS_MAX: usize = 128;
+/// `app/name` of the longest names there are.
+const STREAM_CHARS_MAX: usize = 512;
+/// Streams of an account whose URLs are revoked one by one.
+const REVOKED_MAX: usize = 1000;

@@ -1,0 +1,42 @@
+//! Parts of lists.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::ApiError;
+use crate::model::{PAGE_MAX, Page};
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub(crate) struct Paging {
+    /// From 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u64>,
+    /// 1 to 300, usually 50.
+    #[param(minimum = 1, maximum = 300)]
+    page_size: Option<u64>,
+}
+
+impl Paging {
+    pub(crate) fn page(self) -> Result<Page, ApiError> {
+        let (page, limit) = (self.page.unwrap_or(1), self.page_size.unwrap_or(PAGE_USUAL));
+        if !(1..=PAGES_MAX).contains(&page) {
+            return Err(ApiError::bad("page", format!("1 to {PAGES_MAX}")));
+        }
+        if !(1..=PAGE_MAX).contains(&limit) {
+            return Err(ApiError::bad("page_size", format!("1 to {PAGE_MAX}")));
+        }
+        Ok(Page { offset: (page - 1) * limit, limit })
+    }
+}
+
+impl Page {
+    /// The part of a list that is all there.
+    pub(crate) fn of<T>(self, items: impl IntoIterator<Item = T>) -> Vec<T> {
+        items.into_iter().skip(self.offset as usize).take(self.limit as usize).collect()
+    }
+}
+
+const PAGE_USUAL: u64 = 50;
+const PAGES_MAX: u64 = 1_000_000;

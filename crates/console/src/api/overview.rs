@@ -1,0 +1,94 @@
+//! How it goes, at a glance.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::error::{Answer, Refusal};
+use crate::api::guard::Reader;
+use crate::console::{Console, now_unix_s};
+use crate::health::Ailment;
+
+/// How it goes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Overview {
+    /// Streams there are, waiting ones included.
+    streams: usize,
+    /// Streams that are published now.
+    publishers: usize,
+    /// By protocol.
+    viewers: BTreeMap<&'static str, u64>,
+    /// Payload bytes received by the streams there are.
+    bytes_in: u64,
+    /// Bytes sent to viewers of the streams there are.
+    bytes_out: u64,
+    accounts: usize,
+    /// Streams that may not be published.
+    forbidden: usize,
+    uptime_s: u64,
+    version: &'static str,
+    /// What an operator has to look after.
+    problems: Vec<Problem>,
+}
+
+/// What does not work.
+#[derive(Debug, Serialize, ToSchema)]
+struct Problem {
+    /// Which part: `callbacks`, `statistics`, ...
+    code: &'static str,
+    #[serde(flatten)]
+    what: Ailment,
+}
+
+/// How it goes: of everything, or of one's account.
+#[utoipa::path(get, path = "/api/v1/overview", responses(
+    (status = 200, body = Overview), (status = 401, body = Refusal),
+))]
+pub(crate) async fn overview(
+    State(console): State<Console>,
+    Reader(who): Reader,
+) -> Answer<Overview> {
+    let now = Instant::now();
+    let snapshot = console.inner.hub.snapshot(now);
+    let mut viewers: BTreeMap<_, u64> =
+        thalweg_hub::Protocol::ALL.into_iter().map(|p| (p.name(), 0)).collect();
+    let (mut streams, mut publishers, mut bytes_in, mut bytes_out) = (0, 0, 0, 0);
+    for stream in snapshot.streams.iter().filter(|s| who.sees(&s.key.account)) {
+        streams += 1;
+        publishers += usize::from(stream.publisher.is_some());
+        bytes_in += stream.bytes_in;
+        bytes_out += stream.bytes_out.iter().map(|(_, n)| n).sum::<u64>();
+        for (protocol, n) in &stream.viewers {
+            *viewers.entry(protocol.name()).or_default() += n;
+        }
+    }
+    if who.account.is_none() {
+        // Those that are over count as well.
+        bytes_in = snapshot.totals.bytes_in;
+        bytes_out = snapshot.totals.bytes_out.iter().sum();
+    }
+    let forbidden = console.store().forbids(who.account.as_deref(), now_unix_s()).await;
+    let accounts = console.books().accounts.iter().filter(|a| who.sees(&a.bizid)).count();
+    Ok(Json(Overview {
+        streams,
+        publishers,
+        viewers,
+        bytes_in,
+        bytes_out,
+        accounts,
+        // The page that shows what is wrong must not fail for it.
+        forbidden: forbidden.map_or(0, |f| f.len()),
+        uptime_s: console.inner.started.elapsed().as_secs(),
+        version: env!("CARGO_PKG_VERSION"),
+        problems: problems(&console),
+    }))
+}
+
+fn problems(console: &Console) -> Vec<Problem> {
+    let ailments = console.inner.health.ailments();
+    ailments.into_iter().map(|(code, what)| Problem { code, what }).collect()
+}

@@ -1,0 +1,72 @@
+//! What streams came to, minute by minute.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::ApiError;
+use crate::api::error::{Answer, Refusal};
+use crate::api::guard::Reader;
+use crate::console::{Console, now_unix_s};
+use crate::model::{Point, StreamId};
+
+/// A graph.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Statistics {
+    points: Vec<Point>,
+    /// Seconds from point to point.
+    step: u64,
+}
+
+/// Of what, from when to when.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Which {
+    account: Option<String>,
+    /// With `name`: of one stream.
+    app: Option<String>,
+    name: Option<String>,
+    /// UNIX seconds; a day ago if it is not said.
+    from: Option<u64>,
+    /// UNIX seconds; now if it is not said.
+    to: Option<u64>,
+    /// Seconds from point to point, a multiple of 60.
+    step: Option<u64>,
+}
+
+/// What streams came to: of everything, of an account, of a stream.
+#[utoipa::path(get, path = "/api/v1/statistics", params(Which), responses(
+    (status = 200, body = Statistics), (status = 400, body = Refusal), (status = 401, body = Refusal),
+))]
+pub(crate) async fn points(
+    State(console): State<Console>,
+    Reader(who): Reader,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Answer<Statistics> {
+    let Query(Which { account, app, name, from, to, step }) = which?;
+    let account = who.scope(account)?;
+    let stream = match (&account, app, name) {
+        (_, None, None) => None,
+        (Some(account), Some(app), Some(name)) => {
+            Some(StreamId { account: account.clone(), app, name })
+        }
+        _ => return Err(ApiError::bad("name", "a stream is an account, an app and a name")),
+    };
+    let to = to.unwrap_or_else(now_unix_s);
+    let from = from.unwrap_or_else(|| to.saturating_sub(DAY_S));
+    if from >= to || to - from > SPAN_S_MAX {
+        return Err(ApiError::bad("from", "before `to`, by 31 days at most"));
+    }
+    let step = step.unwrap_or(60).max(1).div_ceil(60) * 60;
+    let step = step.max(((to - from) / POINTS_MAX).div_ceil(60) * 60).max(60);
+    let points =
+        console.store().points(account.as_deref(), stream.as_ref(), from, to, step).await?;
+    Ok(Json(Statistics { points, step }))
+}
+
+const DAY_S: u64 = 86_400;
+/// What is kept, and a day.
+const SPAN_S_MAX: u64 = 31 * DAY_S;
+/// Points of a graph: more than a screen has columns.
+const POINTS_MAX: u64 = 1500;

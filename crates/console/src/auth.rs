@@ -1,0 +1,163 @@
+//! Who asks: passwords, sessions, tokens.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use data_encoding::BASE64URL_NOPAD;
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+use crate::model::{Role, Secret};
+
+/// Somebody who has shown who it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    /// For the audit: `user:anna`, `token:7`.
+    pub(crate) name: String,
+    /// What it may do.
+    pub(crate) role: Role,
+    /// The one account it may do it to.
+    pub(crate) account: Option<String>,
+    /// From where, if that is known.
+    pub(crate) peer: Option<IpAddr>,
+    /// The login and the hash of its session, if it is a person.
+    pub(crate) session: Option<(String, [u8; 32])>,
+}
+
+impl Who {
+    /// Whether it may look at things of an account.
+    pub(crate) fn sees(&self, account: &str) -> bool {
+        self.account.as_deref().is_none_or(|own| own == account)
+    }
+}
+
+/// A password as it is kept: Argon2id, on a thread that may take its time.
+pub(crate) async fn hash_password(password: String) -> Result<Secret, NoHash> {
+    let hash = move || {
+        let salt = random::<16>()?;
+        let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+        hash.map(|h| Secret::new(h.to_string())).map_err(|_| NoHash)
+    };
+    tokio::task::spawn_blocking(hash).await.map_err(|_| NoHash)?
+}
+
+/// The system has no random numbers, or no memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoHash;
+
+/// Checks passwords, a few at a time, and not too many of one login or from one address.
+#[derive(Debug)]
+pub(crate) struct Passwords {
+    by_login: Limiter<String>,
+    by_address: Limiter<Option<IpAddr>>,
+    /// Each takes 19 MiB and some 20 ms of a core.
+    at_once: Semaphore,
+    /// The hash of nothing, for logins that there are not: they take as long.
+    nobody: Secret,
+}
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
+
+impl Passwords {
+    pub(crate) async fn new() -> Result<Passwords, NoHash> {
+        let quota = |n| Quota::per_minute(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
+        Ok(Passwords {
+            by_login: RateLimiter::hashmap(quota(TRIES_PER_LOGIN)),
+            by_address: RateLimiter::hashmap(quota(TRIES_PER_ADDRESS)),
+            at_once: Semaphore::new(CHECKS_AT_ONCE),
+            nobody: hash_password(String::new()).await?,
+        })
+    }
+
+    /// Takes one of the tries of a login and an address.
+    ///
+    /// # Errors
+    /// Seconds until there is another.
+    pub(crate) fn take_try(&self, login: &str, peer: Option<IpAddr>) -> Result<(), u64> {
+        let now = DefaultClock::default().now();
+        // What is full again is forgotten: of those who asked within a minute there are few.
+        for (keys, forget) in [
+            (self.by_login.len(), &|| self.by_login.retain_recent() as _),
+            (self.by_address.len(), &|| self.by_address.retain_recent() as _),
+        ] as [(usize, &dyn Fn()); 2]
+        {
+            if keys > KEYS_MAX {
+                forget();
+            }
+        }
+        let wait = |left: governor::NotUntil<_>| left.wait_time_from(now).as_secs() + 1;
+        self.by_address.check_key(&peer).map_err(wait)?;
+        self.by_login.check_key(&login.to_owned()).map_err(wait)
+    }
+
+    /// Whether a password is the one of a hash; without a hash it takes as long and is not.
+    pub(crate) async fn is_right(&self, password: String, hash: Option<&Secret>) -> bool {
+        let Ok(_turn) = self.at_once.acquire().await else { return false };
+        let is_somebody = hash.is_some();
+        let hash = hash.unwrap_or(&self.nobody).clone();
+        let check = move || {
+            PasswordHash::new(hash.reveal())
+                .is_ok_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok())
+        };
+        tokio::task::spawn_blocking(check).await.unwrap_or(false) && is_somebody
+    }
+}
+
+/// The one token that makes the first administrator.
+#[derive(Debug, Clone)]
+pub struct SetupToken(Arc<Secret>);
+
+impl SetupToken {
+    /// A new one. `None`: the system has no random numbers.
+    pub fn new() -> Option<SetupToken> {
+        let text = BASE64URL_NOPAD.encode(&random::<16>().ok()?);
+        Some(SetupToken(Arc::new(Secret::new(text))))
+    }
+
+    /// To be printed.
+    pub fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+
+    pub(crate) fn is(&self, shown: &str) -> bool {
+        self.0.reveal().as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+}
+
+/// A new secret for a browser or a program, and its hash for the store.
+pub(crate) fn new_secret(prefix: &str) -> Result<(String, [u8; 32]), NoHash> {
+    let text = format!("{prefix}{}", BASE64URL_NOPAD.encode(&random::<32>()?));
+    let hash = hash_of(&text);
+    Ok((text, hash))
+}
+
+/// A new key of the vendor's form.
+pub(crate) fn new_key() -> Result<Secret, NoHash> {
+    Ok(Secret::new(thalweg_access::Key::from_random(random::<16>()?).reveal()))
+}
+
+/// What the store knows of a secret of 256 random bits: there is nothing to guess.
+pub(crate) fn hash_of(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], NoHash> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoHash)?;
+    Ok(bytes)
+}
+
+/// Wrong passwords a minute for one login; and from one address.
+const TRIES_PER_LOGIN: u32 = 5;
+const TRIES_PER_ADDRESS: u32 = 20;
+/// Passwords checked at one time: 76 MiB.
+const CHECKS_AT_ONCE: usize = 4;
+/// Logins and addresses that are remembered before those that may try again are forgotten.
+const KEYS_MAX: usize = 10_000;

@@ -1,0 +1,212 @@
+//! What every request of the API needs.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt;
+use thalweg_hub::Hub;
+
+use crate::auth::{NoHash, Passwords, SetupToken, Who};
+use crate::clock::{Clock, SystemClock};
+use crate::graphs::Graphs;
+use crate::health::Health;
+use crate::hooks::journal::Journal;
+use crate::hooks::outbox::{Outbox, Postman};
+use crate::hooks::post::Post;
+use crate::model::Audit;
+use crate::register::{Books, Register};
+use crate::statistics::Statistics;
+use crate::store::{Store, StoreError};
+use crate::urls::Places;
+
+/// A console: one server's. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Console {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What it is made of.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) hub: Hub,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) register: Arc<Register>,
+    pub(crate) places: Places,
+    pub(crate) passwords: Passwords,
+    pub(crate) health: Health,
+    pub(crate) postman: Postman,
+    pub(crate) graphs: Graphs,
+    pub(crate) started: Instant,
+    /// Makes the first administrator; gone when there is one.
+    setup: Mutex<Option<SetupToken>>,
+}
+
+/// What goes on beside requests.
+#[derive(Debug)]
+pub struct Tasks {
+    console: Console,
+    journal: Journal,
+    outbox: Outbox,
+    statistics: Statistics,
+}
+
+/// Whom a console introduces to whom.
+#[derive(Debug)]
+pub struct Parts {
+    /// The streams.
+    pub hub: Hub,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// The accounts.
+    pub register: Arc<Register>,
+    /// Where the server is reached.
+    pub places: Places,
+    /// Who delivers callbacks.
+    pub post: Arc<dyn Post>,
+}
+
+/// Why there is no console.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoConsole {
+    /// The store does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system has no random numbers.
+    #[error("the system has no random numbers")]
+    NoRandom,
+}
+
+impl From<NoHash> for NoConsole {
+    fn from(_: NoHash) -> Self {
+        NoConsole::NoRandom
+    }
+}
+
+impl Console {
+    /// A console of these parts, and what goes on beside it. Where nobody can log in yet it has a token
+    /// for the first administrator.
+    ///
+    /// # Errors
+    /// [`NoConsole`].
+    pub async fn new(parts: Parts) -> Result<(Console, Tasks), NoConsole> {
+        let Parts { hub, store, register, places, post } = parts;
+        let is_new = store.users().await?.is_empty();
+        let setup = match is_new {
+            true => Some(SetupToken::new().ok_or(NoConsole::NoRandom)?),
+            false => None,
+        };
+        let (health, clock) = (Health::default(), || Arc::new(SystemClock) as Arc<dyn Clock>);
+        let outbox = Outbox::new(Arc::clone(&store), post, clock(), health.clone());
+        let postman = outbox.postman();
+        let kept = Arc::clone(&store);
+        let journal = Journal::new(&hub, kept, clock(), health.clone(), postman.clone());
+        let journal = journal.map_err(|_| NoConsole::NoRandom)?;
+        let statistics = Statistics::new(&hub, Arc::clone(&store), clock(), health.clone());
+        let inner = Inner {
+            hub,
+            store,
+            register,
+            places,
+            passwords: Passwords::new().await?,
+            health,
+            postman,
+            graphs: Graphs::default(),
+            started: Instant::now(),
+            setup: Mutex::new(setup),
+        };
+        let console = Console { inner: Arc::new(inner) };
+        console.forbid_again().await?;
+        let tasks = Tasks { console: console.clone(), journal, outbox, statistics };
+        Ok((console, tasks))
+    }
+
+    /// The token for the first administrator, while there is none: to be printed.
+    pub fn setup_token(&self) -> Option<SetupToken> {
+        self.setup().clone()
+    }
+
+    /// Streams that were forbidden before a restart are so again.
+    async fn forbid_again(&self) -> Result<(), StoreError> {
+        let now = now_unix_s();
+        for forbid in self.inner.store.forbids(None, now).await? {
+            let key = forbid.stream.key();
+            let left = Duration::from_secs(forbid.until.saturating_sub(now));
+            if let Err(why) = self.inner.hub.kick(&key, left, Instant::now()) {
+                tracing::error!(stream = %key, %why, "a forbidden stream is not");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn setup(&self) -> MutexGuard<'_, Option<SetupToken>> {
+        self.inner.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn books(&self) -> Arc<Books> {
+        self.inner.register.books()
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    /// Writes down what somebody did. That it cannot be written is a problem of its own: what was done
+    /// is done.
+    pub(crate) async fn note(
+        &self,
+        who: &Who,
+        account: Option<&str>,
+        what: &str,
+        detail: impl Into<String>,
+    ) {
+        let Who { name, peer, .. } = who;
+        self.note_of(name, *peer, account, what, detail.into()).await;
+    }
+
+    /// The same of somebody who is no [`Who`].
+    pub(crate) async fn note_of(
+        &self,
+        who: &str,
+        peer: Option<IpAddr>,
+        account: Option<&str>,
+        what: &str,
+        detail: String,
+    ) {
+        let audit = Audit {
+            id: 0,
+            at: now_unix_s(),
+            who: who.to_owned(),
+            peer: peer.map(|p| p.to_string()).unwrap_or_default(),
+            account: account.map(str::to_owned),
+            what: what.to_owned(),
+            detail: detail.chars().take(DETAIL_CHARS_MAX).collect(),
+        };
+        tracing::info!(who, what, account, detail = audit.detail, "console");
+        if let Err(why) = self.store().add_audit(&audit).await {
+            tracing::error!(%why, "the audit could not be written");
+        }
+    }
+}
+
+impl Tasks {
+    /// Goes on until `stop`, and then until what has happened is written down, for some seconds at most.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Tasks { console, journal, outbox, statistics } = self;
+        let stop = stop.shared();
+        let written = async { tokio::join!(journal.run(stop.clone()), statistics.run(stop)) };
+        tokio::select! {
+            _ = written => {}
+            () = outbox.run() => {}
+            () = console.inner.graphs.run(&console.inner.hub) => {}
+        }
+    }
+}
+
+/// The time, UNIX seconds.
+pub(crate) fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Of one entry of the audit.
+const DETAIL_CHARS_MAX: usize = 500;

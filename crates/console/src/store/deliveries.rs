@@ -1,0 +1,120 @@
+//! What is told to customers' back ends.
+
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
+
+use super::database::{Step, next_number};
+use super::row::{self, Fields, number, word};
+use super::sql::SqlStore;
+use super::vault::{Cell, Vault};
+use super::{Result, page};
+use crate::model::{Delivery, DeliveryState, Page, Part};
+
+pub(super) async fn add(store: &SqlStore, delivery: &Delivery) -> Result<u64> {
+    let mut step = store.database.write().await?;
+    let id = insert(&mut step, &store.vault, delivery).await?;
+    step.commit().await?;
+    Ok(id)
+}
+
+/// Writes a delivery together with what it tells of.
+pub(super) async fn insert(step: &mut Step, vault: &Vault, delivery: &Delivery) -> Result<u64> {
+    let id = next_number(step, "delivery").await?;
+    sqlx::query(
+        "INSERT INTO deliveries (id, account, event, stream, body, state, tries, due_ms, outcome,
+            made_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(number(id))
+    .bind(&delivery.account)
+    .bind(i64::from(delivery.event))
+    .bind(&delivery.stream)
+    .bind(vault.seal(Cell { column: BODY, row: &id.to_string() }, &delivery.body)?)
+    .bind(word(delivery.state)?)
+    .bind(i64::from(delivery.tries))
+    .bind(number(delivery.due_ms))
+    .bind(row::text(&delivery.outcome))
+    .bind(number(delivery.made_ms))
+    .execute(&mut **step)
+    .await?;
+    Ok(id)
+}
+
+pub(super) async fn next(store: &SqlStore) -> Result<Vec<Delivery>> {
+    let rows = sqlx::query(NEXT).fetch_all(store.database.reader()).await?;
+    rows.iter().map(|row| delivery(&store.vault, row)).collect()
+}
+
+pub(super) async fn put_outcome(store: &SqlStore, delivery: &Delivery) -> Result<()> {
+    let mut step = store.database.write().await?;
+    // Its account may be gone meanwhile, and the delivery with it: then there is nothing to write.
+    sqlx::query(
+        "UPDATE deliveries SET state = $2, tries = $3, due_ms = $4, outcome = $5 WHERE id = $1",
+    )
+    .bind(number(delivery.id))
+    .bind(word(delivery.state)?)
+    .bind(i64::from(delivery.tries))
+    .bind(number(delivery.due_ms))
+    .bind(row::text(&delivery.outcome))
+    .execute(&mut *step)
+    .await?;
+    Ok(step.commit().await?)
+}
+
+pub(super) async fn one(store: &SqlStore, id: u64) -> Result<Option<Delivery>> {
+    let row = sqlx::query("SELECT * FROM deliveries WHERE id = $1")
+        .bind(number(id))
+        .fetch_optional(store.database.reader())
+        .await?;
+    row.map(|row| delivery(&store.vault, &row)).transpose()
+}
+
+pub(super) async fn list(
+    store: &SqlStore,
+    account: Option<&str>,
+    state: Option<DeliveryState>,
+    page: Page,
+) -> Result<Part<Delivery>> {
+    let state = state.map(word).transpose()?;
+    let filter = match (account, &state) {
+        (None, None) => "",
+        (Some(_), None) => OF_ACCOUNT,
+        (None, Some(_)) => OF_STATE,
+        (Some(_), Some(_)) => OF_BOTH,
+    };
+    let queries = page::queries("deliveries", filter, "id DESC", page);
+    let [mut count, mut items] = queries.map(|sql| sqlx::query(AssertSqlSafe(sql)));
+    for word in account.into_iter().chain(state.as_deref()) {
+        (count, items) = (count.bind(word), items.bind(word));
+    }
+    page::part(store, count, items, |row| delivery(&store.vault, row)).await
+}
+
+fn delivery(vault: &Vault, row: &AnyRow) -> Result<Delivery> {
+    let id = row.number("id")?;
+    let cell = Cell { column: BODY, row: &id.to_string() };
+    Ok(Delivery {
+        id,
+        account: row.text("account")?,
+        event: row.small("event")?,
+        stream: row.text("stream")?,
+        body: vault.unseal(cell, &row.bytes("body")?)?,
+        state: row.word("state")?,
+        tries: row.small("tries")?,
+        due_ms: row.number("due_ms")?,
+        outcome: row.text("outcome")?,
+        made_ms: row.number("made_ms")?,
+    })
+}
+
+/// The state is in the text, so that the index of those that wait is good for it.
+pub(super) const NEXT: &str = "SELECT * FROM deliveries
+    WHERE id IN (SELECT MIN(id) FROM deliveries WHERE state = 'pending' GROUP BY account)
+    ORDER BY id";
+
+// Which deliveries a list has.
+pub(super) const OF_ACCOUNT: &str = "WHERE account = $1";
+pub(super) const OF_STATE: &str = "WHERE state = $1";
+pub(super) const OF_BOTH: &str = "WHERE account = $1 AND state = $2";
+
+const BODY: &str = "deliveries.body";

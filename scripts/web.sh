@@ -1,0 +1,55 @@
+#!/bin/sh
+# The pages of the console, which are built by Node and kept in the repository.
+#
+#   scripts/web.sh check    tests them, builds them anew, and compares that with what is kept
+#   scripts/web.sh build    builds them to where they are kept
+#   scripts/web.sh walk     goes through them with a browser, against the mock of the API
+set -eu
+cd "$(dirname "$0")/.."
+pages=$PWD/crates/console/assets/console
+
+command -v node >/dev/null && command -v npm >/dev/null || {
+    echo "node is missing: install Node 20.19 or newer with npm (https://nodejs.org)"
+    exit 1
+}
+node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {
+    echo "node $(node --version) is too old: install 20.19 or newer (https://nodejs.org)"
+    exit 1
+}
+
+# What is installed belongs to one lock file: it is kept until that changes.
+install() {
+    stamp=web/console/node_modules/.lock
+    cmp -s web/console/package-lock.json "$stamp" && return
+    (cd web/console && npm ci --no-audit --no-fund --loglevel=error)
+    cp web/console/package-lock.json "$stamp"
+}
+
+case "${1:-}" in
+check)
+    install
+    made=$(mktemp -d)
+    trap 'rm -rf "$made"' EXIT
+    (cd web/console && npm test --silent && OUT_DIR="$made/console" npm run build --silent >"$made/log" 2>&1) || {
+        [ ! -e "$made/log" ] || cat "$made/log"
+        exit 1
+    }
+    diff -rq "$made/console" "$pages" || {
+        echo "crates/console/assets/console is not what web/console makes: scripts/web.sh build"
+        exit 1
+    }
+    echo "the console's pages are what web/console makes"
+    ;;
+build)
+    install
+    (cd web/console && npm run build --silent)
+    ;;
+walk)
+    install
+    (cd web/console && node e2e/walk.mjs)
+    ;;
+*)
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac
