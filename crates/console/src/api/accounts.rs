@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,7 @@ use crate::api::ApiError;
 use crate::api::domains::Domain;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
 use crate::model::{

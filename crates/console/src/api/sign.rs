@@ -197,7 +197,10 @@ pub(crate) async fn check_url(
     let policy = console.inner.register.reader().get();
     let query = Query::new(&address.query);
     let host = query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(&address.host);
-    who.must_see(&policy.account_of(host).bizid)?;
+    if !who.sees(&policy.account_of(host).bizid) {
+        // Whose it is, and whether it is anybody's, is nobody else's business.
+        return Err(ApiError::not_found(format!("host {host} among this account's")));
+    }
     let action = action.map_or(usual, access::Action::from);
     let request = Request {
         action,

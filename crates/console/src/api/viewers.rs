@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use thalweg_hub::{StreamKey, ViewerFilter, ViewerSnapshot};
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::console::{Console, now_unix_s};
 
 /// Viewers, in the order they came.

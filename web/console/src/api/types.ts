@@ -199,8 +199,8 @@ export interface Second {
   at: number;
   video_bits: number;
   audio_bits: number;
-  frames: number;
-  gap_ms: number;
+  fps: number;
+  gap_ms: number | null;
   viewers: number;
 }
 
