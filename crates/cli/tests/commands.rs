@@ -230,9 +230,7 @@ fn strong_urls_say_more_and_check_url_reads_it() {
         assert!(output.status.success(), "{}", err(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let text = |sheet: &Value, at: &str| {
-        sheet.pointer(at).unwrap().as_str().unwrap().to_owned()
-    };
+    let text = |sheet: &Value, at: &str| sheet.pointer(at).unwrap().as_str().unwrap().to_owned();
     let plain = json(&["room", "--scheme", "hmac"]);
     assert!(text(&plain, "/push").contains("/live/room?tw=1."), "{plain}");
     assert_eq!(
