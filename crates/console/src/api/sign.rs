@@ -199,7 +199,7 @@ pub(crate) async fn check_url(
     let host = query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(&address.host);
     if !who.sees(&policy.account_of(host).bizid) {
         // Whose it is, and whether it is anybody's, is nobody else's business.
-        return Err(ApiError::not_found(format!("host {host} among this account's")));
+        return Err(ApiError::not_found("such host among this account's"));
     }
     let action = action.map_or(usual, access::Action::from);
     let request = Request {

@@ -10,7 +10,7 @@ use crate::home::{Home, ONLINE_EDUCATION};
 
 /// A URL to push to an account, good for a day.
 async fn push_url(home: &Home, bizid: &str) -> String {
-    let wanted = json!({ "account": bizid, "name": "room" });
+    let wanted = json!({ "account": bizid, "name": "room", "only": "push" });
     let signed = home.admin().await.post("/api/v1/sign", wanted).await.is(200);
     signed["push"]["rtmp"].as_str().unwrap().to_owned()
 }
@@ -91,10 +91,9 @@ async fn the_gate_decides_what_a_category_may_open_and_says_who_may() {
         json!({ "admitted": true })
     );
     // Back to the first one: the switch stays, the next push is refused.
-    let url = push_url(&home, "7").await;
     let host = json!({ "host": "push.tools.example.com" });
     admin.patch("/api/v1/accounts/7/domains/1", host).await.is(200);
-    let url = url.replace("127.0.0.1", "push.tools.example.com");
+    let url = push_url(&home, "7").await;
     assert_eq!(home.decides(&url, Action::Push), Ok(()));
     admin.put("/api/v1/gate", json!({ "mode": "enforce", "preset": "seed" })).await.is(200);
     assert_eq!(home.decides(&url, Action::Push), Err(Reason::NotEligible));
