@@ -151,6 +151,8 @@ export interface Signed {
     rtmps: string | null;
     https_flv: string | null;
     wss: string | null;
+    /** Whether the domain asks for a signature. */
+    must_sign?: boolean;
   } | null;
   notes: string[];
 }
@@ -199,8 +201,9 @@ export interface Second {
   at: number;
   video_bits: number;
   audio_bits: number;
-  frames: number;
-  gap_ms: number;
+  fps: number;
+  /** For how long nothing had come; null while nobody publishes. */
+  gap_ms: number | null;
   viewers: number;
 }
 
