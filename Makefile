@@ -25,9 +25,9 @@ lint:
 web:
 	@scripts/web.sh check
 
-# Unit and integration tests, fuzz corpora, foreign peers.
+# Unit and integration tests, fuzz corpora, foreign peers; a PostgreSQL server while they run.
 units:
-	cargo nextest run --workspace --locked -E "$$(cat target/peers/filter)"
+	scripts/postgres.sh cargo nextest run --workspace --locked -E "$$(cat target/peers/filter)"
 
 docs:
 	cargo test --workspace --doc --locked

@@ -10,7 +10,7 @@ mkdir -p target/peers
 
 packages="ffmpeg curl rtmpdump nginx-light libnginx-mod-rtmp gstreamer1.0-tools
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium chromium-driver libnss3-tools"
+gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium chromium-driver libnss3-tools postgresql"
 current=target/peers/ffmpeg-current
 # The version is fixed, so that a test that fails here fails everywhere.
 current_package=imageio-ffmpeg==0.8.1
@@ -31,14 +31,23 @@ has_browser() {
         command -v "$program" >/dev/null || return 1
     done
 }
+has_old_back_end() { command -v python3 >/dev/null; }
 has_ffmpeg_current() { [ -x "$current" ]; }
+# Not a peer of streams, but a database: scripts/postgres.sh starts a server of it for the tests.
+has_postgres() {
+    for initdb in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /usr/local/pgsql/bin/initdb; do
+        [ ! -x "$initdb" ] || return 0
+    done
+    command -v initdb >/dev/null
+}
 # Not a peer, but a right, which no package gives: to make networks, for the lab.
 has_networks() {
     command -v ip >/dev/null && [ -c /dev/net/tun ] && [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null
 }
 
 # Debian's packages, when this is Debian and we may.
-if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer && has_tls && has_browser; }; then
+if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer && has_tls && has_browser &&
+    has_postgres; }; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing from Debian:" $packages
         export DEBIAN_FRONTEND=noninteractive
@@ -87,15 +96,23 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
     'echo "$(nginx -v 2>&1 | sed "s/.*: //"), module $(dpkg-query -W -f "\${Version}" libnginx-mod-rtmp 2>/dev/null)"'
 
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
+peer old_back_end "apt-get install python3" 'first python3 --version'
 peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
+peer postgres "apt-get install postgresql" \
+    'first "$(ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2>/dev/null | tail -n 1 || echo initdb)" --version'
 
 skipped=""
 for name in $missing; do
+    # The store's tests are in another program.
+    [ "$name" != postgres ] || continue
     skipped="$skipped${skipped:+ | }test(/^$name::/)"
 done
 filter="${skipped:+not (binary(peers) & ($skipped))}"
 # What any peer wrote is judged by ffprobe.
 case " $missing " in *" ffmpeg "*) filter="not binary(peers)" ;; esac
+if ! has_postgres; then
+    filter="${filter:+($filter) & }not (binary(store_contract) & test(/^postgres::/))"
+fi
 if has_networks; then
     echo "  networks         for the lab: can be made"
 else

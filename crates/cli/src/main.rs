@@ -39,6 +39,8 @@ enum Command {
     Play(cmds::play::Args),
     Sign(cmds::sign::Args),
     CheckUrl(cmds::check_url::Args),
+    Backup(cmds::backup::Args),
+    Restore(cmds::restore::Args),
     Bench(cmds::bench::Args),
     Lab(cmds::lab::Args),
     #[command(hide = true)]
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
             Command::Play(args) => cmds::play::run(args).await,
             Command::Sign(args) => cmds::sign::run(&args, &setup).await,
             Command::CheckUrl(args) => cmds::check_url::run(&args, &setup).await,
+            Command::Backup(args) => cmds::backup::run(&args, &setup).await,
+            Command::Restore(args) => cmds::restore::run(&args, &setup).await,
             Command::Bench(args) => cmds::bench::run(args),
             Command::Lab(args) => cmds::lab::run(args).await,
             Command::LabEnd(args) => cmds::lab::end::run(args, &setup).await,

@@ -60,6 +60,22 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 }
 
+/// Where what the server remembers is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// PostgreSQL database, as postgres://user:password@host/name; else the configured one, or thalweg.db
+    /// in the data folder. Better set by the environment: arguments can be seen by everybody on the machine.
+    #[arg(long, env = "THALWEG_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl PlaceArgs {
+    pub(crate) fn place(&self, args: &Args) -> Result<Place> {
+        let place = place(&Setup::config(args)?);
+        Ok(Place { url: self.database.clone().or(place.url), ..place })
+    }
+}
+
 impl Setup {
     /// Reads the configuration file, if there is one, and the accounts; makes the keys that lack.
     pub(crate) async fn load(args: &Args) -> Result<Setup> {

@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
 use thalweg_wire::media::{Frame, Kind};
 
@@ -21,7 +23,9 @@ fn err(output: &Output) -> String {
 #[test]
 fn help_is_there_for_every_command() {
     let help = out(&thalweg().arg("--help").output().unwrap());
-    for command in ["serve", "demo", "push", "play", "sign", "check-url", "bench", "lab"] {
+    for command in
+        ["serve", "demo", "push", "play", "sign", "check-url", "backup", "restore", "bench", "lab"]
+    {
         assert!(help.contains(command), "{help}");
         let help = out(&thalweg().args([command, "--help"]).output().unwrap());
         assert!(help.contains("Usage: thalweg"), "{help}");
@@ -79,10 +83,11 @@ fn the_demo_prints_urls_that_work() {
         let count = words.split(" pictures").next().and_then(|s| s.rsplit(' ').next());
         assert!(count.and_then(|n| n.parse::<u64>().ok()) > Some(10), "{words}");
     });
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(folder.path().join("thalweg-data/keys.toml")).unwrap().permissions(),
-    );
-    assert_eq!(mode & 0o777, 0o600);
+    for file in ["store.key", "thalweg.db"] {
+        let file = folder.path().join("thalweg-data").join(file);
+        let permissions = std::fs::metadata(file).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+    }
     drop(demo);
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
@@ -111,7 +116,7 @@ fn a_busy_port_is_named() {
 fn configurations_that_are_wrong_say_where() {
     let folder = Folder::new("config");
     let config = folder.file("thalweg.toml");
-    for (text, words) in [
+    let wrong = [
         ("[rtmp]\nlissten = \"0.0.0.0:1\"", vec!["line 2", "lissten", "unknown field"]),
         ("[play]\nflush_ms = 501", vec!["line 2", "501 is out of range: 0 to 500"]),
         ("[play]\nflush_ms = -1", vec!["line 2", "-1 is out of range: 0 to 500"]),
@@ -143,10 +148,18 @@ fn configurations_that_are_wrong_say_where() {
             "[[account]]\nbizid = \"1\"\n[[account.domain]]\naction = \"push\"\nkey = \"somestring\"",
             vec!["a key of account 1 is printed in a manual"],
         ),
-    ] {
+    ];
+    for (i, (text, words)) in wrong.into_iter().enumerate() {
         std::fs::write(&config, text).unwrap();
         let mut serve = thalweg();
-        serve.args(["serve", "--config", &config]).current_dir(folder.path());
+        // Each is a first start.
+        serve.args([
+            "serve",
+            "--config",
+            &config,
+            "--data-dir",
+            &folder.file(&format!("data-{i}")),
+        ]);
         let output = run_within(&mut serve, Duration::from_secs(10));
         assert!(!output.status.success());
         for word in words {
@@ -200,7 +213,7 @@ fn sign_and_check_url_agree() {
         assert!(person.contains(word), "{person}");
     }
     let sha = server.run(&["sign", "room", "--scheme", "sha256", "--sign-play", "--json"]);
-    let json: serde_json::Value = serde_json::from_slice(&sha.stdout).unwrap();
+    let json: Value = serde_json::from_slice(&sha.stdout).unwrap();
     assert!(check(json["push"].as_str().unwrap()).status.success());
     assert_eq!(json["play_is_signed"], true);
     let bad = server.run(&["sign", "a b"]);
@@ -212,12 +225,12 @@ fn strong_urls_say_more_and_check_url_reads_it() {
     let more = "[[account]]\nbizid = \"1\"\n\
                 [[account.revoked]]\nstream = \"live/leaked\"\nbefore = 1732290000";
     let server = Server::with("strong", more);
-    let json = |args: &[&str]| -> serde_json::Value {
+    let json = |args: &[&str]| -> Value {
         let output = server.run(&[&["sign", "--json"], args].concat());
         assert!(output.status.success(), "{}", err(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let text = |sheet: &serde_json::Value, at: &str| {
+    let text = |sheet: &Value, at: &str| {
         sheet.pointer(at).unwrap().as_str().unwrap().to_owned()
     };
     let plain = json(&["room", "--scheme", "hmac"]);
@@ -286,10 +299,10 @@ fn a_url_for_low_delay_is_always_signed_and_by_the_play_key() {
                     [[account.domain]]\naction = \"play\"\nhost = \"play.three.example\"\n\
                     schemes = \"strong\"";
     let server = Server::with("low-delay", accounts);
-    let rtc = |args: &[&str]| -> serde_json::Value {
+    let rtc = |args: &[&str]| -> Value {
         let output = server.run(&[&["sign", "room", "--json"], args].concat());
         assert!(output.status.success(), "{}", err(&output));
-        let sheet: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let sheet: Value = serde_json::from_slice(&output.stdout).unwrap();
         sheet["play"]["rtc"].clone()
     };
     for (args, words) in [
@@ -332,7 +345,7 @@ fn check_url_says_what_fails_over_udp(server: &Server) {
 fn check_url_knows_that_udp_is_off() {
     let server = Server::with("udp-off", "[udp]\nenabled = false");
     let sheet = server.run(&["sign", "--json", "room"]);
-    let sheet: serde_json::Value = serde_json::from_slice(&sheet.stdout).unwrap();
+    let sheet: Value = serde_json::from_slice(&sheet.stdout).unwrap();
     let url = |at: &str| sheet.pointer(at).unwrap().as_str().unwrap();
     for (action, url) in [("play", url("/play/rtmp")), ("push", url("/push"))] {
         let output = server.run(&["check-url", "--as", action, url]);
@@ -460,14 +473,14 @@ fn a_demo_whose_port_is_taken_says_which_option_to_use() {
 }
 
 #[test]
-fn check_url_makes_no_keys_and_says_where_they_are_missing() {
+fn check_url_makes_no_accounts_and_says_where_they_are_missing() {
     let folder = Folder::new("keyless");
     let mut check = thalweg();
     check.args(["check-url", "rtmp://127.0.0.1/live/room"]).current_dir(folder.path());
     let output = run_within(&mut check, Duration::from_secs(10));
     assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("keys.toml"), "{}", err(&output));
-    assert!(!folder.path().join("thalweg-data").exists(), "whoever asks makes no keys");
+    assert!(err(&output).contains("no accounts in thalweg-data"), "{}", err(&output));
+    assert!(!folder.path().join("thalweg-data").exists(), "whoever asks makes no accounts");
 }
 
 #[test]
@@ -572,7 +585,7 @@ fn bench_measures_a_server_of_its_own_and_the_floor() {
     let rows: Vec<&str> = table.lines().skip(2).filter(|l| l.starts_with("| ")).collect();
     assert_eq!(rows.len(), 3, "{table}");
     for line in std::fs::read_to_string(&json).unwrap().lines() {
-        let outcome: serde_json::Value = serde_json::from_str(line).unwrap();
+        let outcome: Value = serde_json::from_str(line).unwrap();
         for zero in ["lost", "reordered", "damaged", "publishers_failed"] {
             assert_eq!(outcome[zero], 0, "{line}");
         }
@@ -605,7 +618,8 @@ fn bench_can_publish_a_recording() {
 
 #[test]
 fn sighup_reads_everything_again_and_drops_nobody() {
-    let server = Server::start("hangup");
+    // Without a console the accounts are the file's.
+    let server = Server::with("hangup", "console.enabled = false");
     let _clock = server.push_clock("clock");
     let file = server.folder.file("watched.flv");
     let mut play = thalweg();
@@ -645,32 +659,22 @@ fn sighup_reads_everything_again_and_drops_nobody() {
 }
 
 #[test]
-fn an_operator_sends_a_publisher_away_for_a_time() {
-    let server = Server::start("kick");
+fn an_operator_forbids_a_stream_and_allows_it_again() {
+    let server = Server::start("forbid");
+    let console = server.console();
     let clock = server.push_clock("clock");
-    let post = |path: &str, kind: &str, body: &str| {
-        let length = body.len();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        let mut stream =
-            std::net::TcpStream::connect(("127.0.0.1", server.operator_port as u16)).unwrap();
-        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let path = "/api/v1/streams/1/live/clock/kick";
-    let unasked = post(path, "text/plain", r#"{"for": 60}"#);
-    assert!(unasked.starts_with("HTTP/1.1 415"), "a page could send this: {unasked}");
-    let too_long = post(path, "application/json", r#"{"for": 100000}"#);
-    assert!(too_long.starts_with("HTTP/1.1 400"), "{too_long}");
-    let kicked = post(path, "application/json", r#"{"for": 60}"#);
-    assert!(kicked.contains(r#"{"barred_for_s":60,"kicked":true}"#), "{kicked}");
+    let stream = "/api/v1/streams/1/live/clock";
+    let (status, detail) = console.get(stream);
+    assert_eq!((status, &detail["live"]), (200, &Value::Bool(true)), "{detail}");
+    let (status, forbidden) =
+        console.post(&format!("{stream}/forbid"), &json!({ "reason": "not now" }));
+    assert_eq!((status, &forbidden["reason"]), (200, &json!("not now")), "{forbidden}");
     let ended = server.wait_for(|line| line["message"] == "publish ends");
     assert_eq!(ended["errcode"], 106, "{ended}");
     let refused = server.wait_for(|line| line["message"] == "refused");
     assert_eq!(refused["reason"], "barred", "{refused}");
     drop(clock);
+    let (status, resumed) = console.post(&format!("{stream}/resume"), &json!({}));
+    assert_eq!((status, &resumed["resumed"]), (200, &Value::Bool(true)), "{resumed}");
+    let _again = server.push_clock("clock");
 }

@@ -3,6 +3,7 @@
 #![allow(unused_qualifications, reason = "what describes the handlers writes its paths out")]
 
 use axum::Router;
+use axum::http::StatusCode;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +16,7 @@ mod callbacks;
 mod domains;
 mod error;
 mod gate;
-mod guard;
+pub(crate) mod guard;
 mod history;
 mod lists;
 mod overview;
@@ -23,7 +24,7 @@ mod session;
 mod setup;
 mod sign;
 mod statistics;
-mod streams;
+pub(crate) mod streams;
 mod tokens;
 mod users;
 mod viewers;
@@ -37,7 +38,19 @@ pub(crate) fn router(console: Console) -> Router {
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { (json, document) }))
+        .method_not_allowed_fallback(not_so)
+        .route("/api/{*path}", axum::routing::any(nothing_here))
         .with_state(console)
+}
+
+/// A path that is asked another way.
+async fn not_so() -> ApiError {
+    let words = "this is not asked so: docs/ref/api.md says how";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", words)
+}
+
+async fn nothing_here() -> ApiError {
+    ApiError::not_found("such path in the API")
 }
 
 /// What it can do, for programs.

@@ -148,7 +148,7 @@ pub(crate) fn hash_of(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-fn random<const N: usize>() -> Result<[u8; N], NoHash> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoHash> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| NoHash)?;
     Ok(bytes)

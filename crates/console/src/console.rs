@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) postman: Postman,
     pub(crate) graphs: Graphs,
     pub(crate) started: Instant,
+    /// Users are changed one after the other: each change is of what was read just before.
+    pub(crate) people: tokio::sync::Mutex<()>,
     /// Makes the first administrator; gone when there is one.
     setup: Mutex<Option<SetupToken>>,
 }
@@ -113,6 +115,7 @@ impl Console {
             postman,
             graphs: Graphs::default(),
             started: Instant::now(),
+            people: tokio::sync::Mutex::default(),
             setup: Mutex::new(setup),
         };
         let console = Console { inner: Arc::new(inner) };

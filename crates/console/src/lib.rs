@@ -8,6 +8,7 @@ mod assets;
 mod auth;
 pub mod check;
 pub mod clock;
+mod compat;
 mod console;
 pub mod demo;
 mod graphs;
@@ -31,12 +32,17 @@ use axum::Router;
 
 /// What the operator's listener answers.
 pub fn router(console: &Console) -> Router {
-    api::router(console.clone()).merge(assets::router())
+    api::router(console.clone()).merge(assets::router()).merge(public_router(console))
 }
 
-/// What the public listeners answer beside media.
-pub fn public_router(_console: &Console) -> Router {
-    Router::new()
+/// What the public listeners answer beside media: the old API, for accounts that want it.
+pub fn public_router(console: &Console) -> Router {
+    compat::old_api::router(console.clone())
+}
+
+/// What a demo answers there besides: URLs of its own for whoever asks. `clock` is the name of its clock.
+pub fn demo_router(console: &Console, clock: &'static str) -> Router {
+    compat::weapp::router(console.clone(), clock)
 }
 
 /// The API, for programs, as JSON: `docs/ref/openapi.json`.

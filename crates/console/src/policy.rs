@@ -80,7 +80,7 @@ impl GateSetting {
     pub fn admits(&self, subject: SubjectType, category: &model::Category) -> bool {
         self.to_access().admits(&access::Standing {
             subject: subject.into(),
-            category: access::Category::new(&category.main, category.sub.as_deref()),
+            category: category_of(category),
             ..access::Standing::eligible()
         })
     }
@@ -139,8 +139,8 @@ pub struct BadField {
 }
 
 impl BadField {
-    pub(crate) fn new(field: &'static str, message: impl ToString) -> BadField {
-        BadField { field, message: message.to_string() }
+    pub(crate) fn new(field: &'static str, message: impl Into<String>) -> BadField {
+        BadField { field, message: message.into() }
     }
 }
 
@@ -154,7 +154,7 @@ pub fn policy<'a>(
 ) -> Result<access::Policy, BadField> {
     let accounts: Result<Vec<_>, _> = accounts.into_iter().map(account).collect();
     access::Policy::with_gate(accounts?, gate.to_access())
-        .map_err(|why| BadField::new(field_of(&why), why))
+        .map_err(|why| BadField::new(field_of(&why), why.to_string()))
 }
 
 /// Which field of an account an error is about.
@@ -185,7 +185,7 @@ fn account(a: &Account) -> Result<access::Account, BadField> {
         udp_viewers_max: if a.udp { a.udp_viewers_max } else { 0 },
         standing: access::Standing {
             subject: a.subject.into(),
-            category: access::Category::new(&a.category.main, a.category.sub.as_deref()),
+            category: category_of(&a.category),
             service: a.service,
             live_pusher: a.live_pusher,
             live_player: a.live_player,
@@ -197,6 +197,12 @@ fn account(a: &Account) -> Result<access::Account, BadField> {
             play: a.remote.url.is_some() && a.remote.play,
         },
     })
+}
+
+/// What the gate is asked about. An account that is of no category yet is one that no table has.
+fn category_of(category: &model::Category) -> access::Category {
+    let main = if category.main.is_empty() { NO_CATEGORY } else { &category.main };
+    access::Category::new(main, category.sub.as_deref())
 }
 
 fn addresses(rules: &AddressRules) -> Result<AddressList, BadField> {
@@ -270,3 +276,5 @@ impl From<ListRule> for access::ListRule {
         }
     }
 }
+
+const NO_CATEGORY: &str = "none";

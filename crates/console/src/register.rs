@@ -218,6 +218,7 @@ impl Books {
             return Ok(());
         }
         let category = match &account.category.sub {
+            _ if account.category.main.is_empty() => "(none yet)".to_owned(),
             Some(sub) => format!("{}/{sub}", account.category.main),
             None => account.category.main.clone(),
         };

@@ -1,5 +1,5 @@
 //! A store when things go wrong: killed, locked, full, tampered with, or with another key.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "store_contract/values.rs"]
 #[allow(dead_code, reason = "the contract has more of them")]

@@ -329,9 +329,9 @@ fn nothing_is_held_back_from_a_viewer_that_is_gone() {
         for picture in 0..30 {
             origin.at(s * 1000 + picture * 33);
             if picture == 0 {
-                origin.key()
+                origin.key();
             } else {
-                origin.delta()
+                origin.delta();
             }
             origin.opens();
         }

@@ -302,7 +302,7 @@ impl OwnServer {
                 "rtmp.listen = \"127.0.0.1:0\"\nhttp.listen = \"127.0.0.1:0\"\n\
                  https.listen = \"127.0.0.1:0\"\n\
                  certificate = [{{ chain = \"authority/machine.pem\", key = \"authority/machine.key\" }}]\n\
-                 operator.listen = \"127.0.0.1:0\"\nplay.flush_ms = {}\n\
+                 operator.listen = \"127.0.0.1:0\"\nconsole.enabled = false\nplay.flush_ms = {}\n\
                  limits.connections_max = {connections_max}\n\
                  limits.strangers_per_address_max = {connections_max}\n\
                  [[account]]\nbizid = \"1\"\n[[account.domain]]\naction = \"push\"\nauth = false\n",

@@ -18,7 +18,7 @@ use thalweg_wire::rtmp::address::host_of;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::cmds::serve::House;
+use crate::cmds::serve::{CLOCK, House};
 use crate::cmds::sign::{Sheet, command};
 use crate::outlet::{Mode, Route};
 use crate::setup::{self, Setup};
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let (setup, server) = (&house.setup, &house.server);
 
     let now = show::now_unix_s();
-    let clock = Sheet::new(setup, &Wish::new("clock", now, CLOCK_VALID))?;
+    let clock = Sheet::new(setup, &Wish::new(CLOCK, now, CLOCK_VALID))?;
     let yours = Sheet::new(setup, &Wish::new("demo", now, YOURS_VALID))?;
     print_welcome(&house, &clock, &yours);
     if args.lan {

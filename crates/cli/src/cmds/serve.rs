@@ -55,7 +55,7 @@ pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
     });
     if let Some(url) = house.setup_url() {
         // Not in the log, which others may read: whoever has this URL is the administrator.
-        show::note(format_args!("nobody can log in to the console yet; begin at {url}"));
+        show::line(format_args!("Nobody can log in to the console yet. Begin here: {url}"));
     }
     tokio::select! {
         () = house.run(None, told_to_stop()) => {}
@@ -138,6 +138,10 @@ impl House {
             Some((console, tasks)) => {
                 let operator = thalweg_console::router(&console);
                 let public = public.merge(thalweg_console::public_router(&console));
+                let public = match demo {
+                    Some(_) => public.merge(thalweg_console::demo_router(&console, CLOCK)),
+                    None => public,
+                };
                 let (over, is_over) = tokio::sync::oneshot::channel::<()>();
                 // What the last publications came to is written down after they have ended.
                 let tasks = tokio::spawn(tasks.run(async { _ = is_over.await }));
@@ -177,4 +181,6 @@ fn raise_file_limit(connections_max: usize) {
 }
 
 const FILES_BESIDE_CONNECTIONS: u64 = 64;
+/// The stream that a demo shows the time on.
+pub(crate) const CLOCK: &str = "clock";
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -16,6 +16,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+pub mod console;
+
 pub use thalweg_testkit::folder::Folder;
 
 /// The program under test.
@@ -34,6 +37,8 @@ pub struct Server {
     pub http_port: u64,
     pub operator_port: u64,
     log: mpsc::Receiver<Value>,
+    /// What it says besides: where the first administrator begins.
+    said: mpsc::Receiver<String>,
 }
 
 impl Server {
@@ -58,10 +63,11 @@ impl Server {
         let mut child = thalweg()
             .args(["serve", "--config"])
             .arg(&config)
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = read_log(&mut child);
+        let (log, said) = (read_log(&mut child), read_lines(&mut child));
         let listening = wait_for(&log, |line| line["message"] == "listening");
         let port = |name: &str| -> u64 {
             listening[name].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
@@ -70,7 +76,7 @@ impl Server {
         // What sign and check-url read knows the ports.
         let config = folder.path().join("thalweg.toml");
         std::fs::write(&config, text(rtmp_port, http_port, operator_port)).unwrap();
-        Server { child, folder, config, rtmp_port, http_port, operator_port, log }
+        Server { child, folder, config, rtmp_port, http_port, operator_port, log, said }
     }
 
     /// Runs the program with this server's configuration.
@@ -85,6 +91,18 @@ impl Server {
         let text = |pointer: &str| urls.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         let (push, rtmp, flv) = (text("/push"), text("/play/rtmp"), text("/play/http_flv"));
         Urls { push, rtmp, flv, rtc: text("/play/rtc") }
+    }
+
+    /// Its console, with a first administrator.
+    pub fn console(&self) -> console::Console {
+        console::Console::begin(self.operator_port, &self.setup_token())
+    }
+
+    /// What makes the first administrator, as the program prints it.
+    pub fn setup_token(&self) -> String {
+        let line = self.said.recv_timeout(Duration::from_secs(15)).unwrap();
+        let (_, token) = line.split_once("token=").unwrap_or_else(|| panic!("no token: {line}"));
+        token.trim().to_owned()
     }
 
     /// Waits for a line of the log.
@@ -193,6 +211,17 @@ fn read_log(child: &mut Child) -> mpsc::Receiver<Value> {
         }
     });
     log
+}
+
+fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
+    let (send, said) = mpsc::channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    said
 }
 
 fn wait_for(log: &mpsc::Receiver<Value>, holds: impl Fn(&Value) -> bool) -> Value {

@@ -1,5 +1,7 @@
-//! Chromium: on the page of `demo --lan`, as large as a phone; and on pages of its own, over UDP.
+//! Chromium: on the page of `demo --lan`, as large as a phone; on pages of its own, over UDP; and all through
+//! the console.
 
+mod console;
 mod udp;
 mod webdriver;
 

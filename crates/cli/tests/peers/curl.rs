@@ -17,5 +17,10 @@ fn gets_flv_and_reasons() {
     let nobody = text(&run("curl", &["-s", &server.urls("nobody").flv]));
     assert_eq!(nobody, r#"{"error":"not-found","message":"nobody publishes this stream"}"#);
     let list = format!("http://127.0.0.1:{}/api/v1/streams", server.operator_port);
-    assert!(text(&run("curl", &["-s", &list])).contains(r#""codec":"h264""#));
+    let stranger = text(&run("curl", &["-s", &list]));
+    assert!(stranger.contains(r#""error":"unauthorized""#), "{stranger}");
+    let wanted = serde_json::json!({ "name": "curl", "role": "read-only" });
+    let (_, made) = server.console().post("/api/v1/tokens", &wanted);
+    let token = format!("Authorization: Bearer {}", made["token"].as_str().unwrap());
+    assert!(text(&run("curl", &["-s", "-H", &token, &list])).contains(r#""codec":"h264""#));
 }

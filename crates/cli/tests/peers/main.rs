@@ -15,5 +15,6 @@ mod ffmpeg;
 mod ffmpeg_current;
 mod gstreamer;
 mod nginx_rtmp;
+mod old_back_end;
 mod rtmpdump;
 mod tls;

@@ -135,11 +135,10 @@ CREATE TABLE deliveries (
     outcome TEXT COLLATE "C" NOT NULL,
     made_ms BIGINT           NOT NULL
 );
--- The queue. Most deliveries are over, and not in it.
-CREATE INDEX deliveries_pending ON deliveries (account, id) WHERE state = 'pending';
 CREATE INDEX deliveries_of_account ON deliveries (account, id);
 CREATE INDEX deliveries_of_state ON deliveries (state, id);
-CREATE INDEX deliveries_of_both ON deliveries (account, state, id);
+-- Also the queue: the oldest that waits, of each account.
+CREATE INDEX deliveries_of_both ON deliveries (state, account, id);
 CREATE INDEX deliveries_by_made ON deliveries (made_ms);
 
 -- Counts of a stream's minute.

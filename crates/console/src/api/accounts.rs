@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,7 @@ use crate::api::ApiError;
 use crate::api::domains::Domain;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
 use crate::model::{
@@ -191,7 +191,7 @@ pub(crate) async fn add(
     if wanted.name.is_none() {
         return Err(ApiError::bad("name", "it needs a name"));
     }
-    let mut account = model::Account::new(&bizid, now_unix_s(), || new_key())?;
+    let mut account = model::Account::new(&bizid, now_unix_s(), new_key)?;
     wanted.apply(&mut account, &console.books(), &who)?;
     let account = console.inner.register.add(account).await?;
     console.note(&who, Some(&bizid), "account.add", &account.name).await;
@@ -390,7 +390,6 @@ impl AccountChange {
         }
         let opens = |old: bool, new: Option<bool>| new == Some(true) && (is_new || !old);
         let is_opening = [
-            (opens(account.service, self.service), "service"),
             (opens(account.live_pusher, self.live_pusher), "live_pusher"),
             (opens(account.live_player, self.live_player), "live_player"),
         ];

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::auth::Who;
 use crate::console::Console;
 use crate::hooks::outbox::RetryError;
@@ -97,7 +97,7 @@ pub(crate) async fn retry(
     let delivery = console.inner.postman.retry(id, who.account.as_deref()).await;
     let delivery = delivery.map_err(|why| match why {
         RetryError::Unknown => ApiError::not_found(format!("callback {id}")),
-        RetryError::NotFailed => ApiError::conflict(why),
+        RetryError::NotFailed => ApiError::conflict(why.to_string()),
         RetryError::Store(why) => why.into(),
     })?;
     console.note(&who, Some(&delivery.account), "callback.retry", id.to_string()).await;

@@ -1,8 +1,8 @@
 //! An account's domains and their keys.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +11,7 @@ use crate::api::ApiError;
 use crate::api::accounts::{Account, find};
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Operator;
+use crate::api::lists::Path;
 use crate::auth::new_key;
 use crate::console::{Console, now_unix_s};
 use crate::model::{self, Action, Schemes, Secret};
@@ -271,7 +272,7 @@ fn checked_host(host: Option<String>) -> Result<Option<String>, ApiError> {
         return Ok(None);
     };
     let host = thalweg_wire::rtmp::address::host_of(&host);
-    host.map(Some).map_err(|why| ApiError::bad("host", why))
+    host.map(Some).map_err(|why| ApiError::bad("host", why.to_string()))
 }
 
 fn check_validity(validity_s: u64) -> Result<(), ApiError> {

@@ -39,13 +39,17 @@ pub(crate) struct ApiError {
 pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, error: &'static str, message: impl ToString) -> ApiError {
-        let refusal = Refusal { error, message: message.to_string(), ..Refusal::default() };
+    pub(crate) fn new(
+        status: StatusCode,
+        error: &'static str,
+        message: impl Into<String>,
+    ) -> ApiError {
+        let refusal = Refusal { error, message: message.into(), ..Refusal::default() };
         ApiError { status, refusal, retry_after_s: None }
     }
 
     /// The body is not what is wanted.
-    pub(crate) fn bad(field: &'static str, message: impl ToString) -> ApiError {
+    pub(crate) fn bad(field: &'static str, message: impl Into<String>) -> ApiError {
         let mut error = ApiError::new(StatusCode::BAD_REQUEST, "bad-request", message);
         error.refusal.field = Some(field);
         error
@@ -58,7 +62,7 @@ impl ApiError {
     }
 
     /// The role does not allow it.
-    pub(crate) fn forbidden(message: impl ToString) -> ApiError {
+    pub(crate) fn forbidden(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
@@ -78,19 +82,19 @@ impl ApiError {
         self.status == StatusCode::UNAUTHORIZED
     }
 
-    pub(crate) fn conflict(message: impl ToString) -> ApiError {
+    pub(crate) fn conflict(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, "conflict", message)
     }
 
     /// Not admitted by the gate; `admitted` are the categories that are.
-    pub(crate) fn not_eligible(message: impl ToString, admitted: Vec<String>) -> ApiError {
+    pub(crate) fn not_eligible(message: impl Into<String>, admitted: Vec<String>) -> ApiError {
         let mut error = ApiError::new(StatusCode::CONFLICT, "not-eligible", message);
         error.refusal.categories = Some(admitted);
         error
     }
 
     /// Too much of it.
-    pub(crate) fn too_many(message: impl ToString, retry_after_s: u64) -> ApiError {
+    pub(crate) fn too_many(message: impl Into<String>, retry_after_s: u64) -> ApiError {
         let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", message);
         error.retry_after_s = Some(retry_after_s);
         error
@@ -110,10 +114,10 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(why: StoreError) -> Self {
         match why {
-            StoreError::Conflict => ApiError::conflict(why),
+            StoreError::Conflict => ApiError::conflict(why.to_string()),
             StoreError::Unavailable(_) | StoreError::Damaged(_) => {
                 tracing::error!(%why, "the store failed");
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store", why)
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store", why.to_string())
             }
         }
     }
@@ -131,7 +135,9 @@ impl From<NoChange> for ApiError {
             NoChange::NoAccount(bizid) => ApiError::not_found(format!("account {bizid}")),
             NoChange::Bad(field) => field.into(),
             NoChange::Store(why) => why.into(),
-            NoChange::Gate(_) => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "store", why),
+            NoChange::Gate(_) => {
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "store", why.to_string())
+            }
         }
     }
 }
@@ -140,11 +146,11 @@ impl From<NoUrl> for ApiError {
     fn from(why: NoUrl) -> Self {
         match &why {
             NoUrl::NoAccount(bizid) => ApiError::not_found(format!("account {bizid}")),
-            NoUrl::NoHost { .. } => ApiError::bad("host", why),
+            NoUrl::NoHost { .. } => ApiError::bad("host", why.to_string()),
             NoUrl::Refused { reason, .. } => {
-                ApiError::new(StatusCode::CONFLICT, reason.code(), why)
+                ApiError::new(StatusCode::CONFLICT, reason.code(), why.to_string())
             }
-            NoUrl::Token(_) => ApiError::bad("valid_s", why),
+            NoUrl::Token(_) => ApiError::bad("valid_s", why.to_string()),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Reader;
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::console::{Console, now_unix_s};
 use crate::model::{self, StreamId};
 use crate::redact;

@@ -1,6 +1,9 @@
-//! Parts of lists.
+//! Parts of lists, and of paths.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use crate::api::ApiError;
@@ -35,6 +38,19 @@ impl Page {
     /// The part of a list that is all there.
     pub(crate) fn of<T>(self, items: impl IntoIterator<Item = T>) -> Vec<T> {
         items.into_iter().skip(self.offset as usize).take(self.limit as usize).collect()
+    }
+}
+
+/// What a path names. One that cannot be is refused like everything else.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let found = axum::extract::Path::from_request_parts(parts, state).await;
+        found.map(|axum::extract::Path(named)| Path(named)).map_err(ApiError::from)
     }
 }
 

@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Reader;
+use crate::auth::Who;
 use crate::console::{Console, now_unix_s};
 use crate::health::Ailment;
+use crate::model::{DeliveryState, Page};
 
 /// How it goes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,10 +40,11 @@ pub(crate) struct Overview {
 /// What does not work.
 #[derive(Debug, Serialize, ToSchema)]
 struct Problem {
-    /// Which part: `callbacks`, `statistics`, ...
+    /// `store`, `statistics-gap` or `callbacks-failing`.
     code: &'static str,
-    #[serde(flatten)]
-    what: Ailment,
+    message: String,
+    /// UNIX seconds.
+    since: u64,
 }
 
 /// How it goes: of everything, or of one's account.
@@ -84,11 +87,39 @@ pub(crate) async fn overview(
         forbidden: forbidden.map_or(0, |f| f.len()),
         uptime_s: console.inner.started.elapsed().as_secs(),
         version: env!("CARGO_PKG_VERSION"),
-        problems: problems(&console),
+        problems: problems(&console, &who).await,
     }))
 }
 
-fn problems(console: &Console) -> Vec<Problem> {
-    let ailments = console.inner.health.ailments();
-    ailments.into_iter().map(|(code, what)| Problem { code, what }).collect()
+/// What an operator has to look after. Each code is there once.
+async fn problems(console: &Console, who: &Who) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for (part, ailment) in console.inner.health.ailments() {
+        let Ailment { since, why, lost } = ailment;
+        // Whatever part it is that says so: what it waits for is the store.
+        let (code, message) = match lost {
+            0 => ("store", format!("{part}: {why}")),
+            _ => ("statistics-gap", format!("{part}: {why}; {lost} counts or events are lost")),
+        };
+        if problems.iter().all(|p| p.code != code) {
+            problems.push(Problem { code, message, since });
+        }
+    }
+    problems.extend(given_up(console, who).await);
+    problems
 }
+
+/// Callbacks of the last day that were given up.
+async fn given_up(console: &Console, who: &Who) -> Option<Problem> {
+    let (last, state) = (Page { offset: 0, limit: 1 }, Some(DeliveryState::Failed));
+    // The page that shows what is wrong must not fail for it.
+    let failed = console.store().deliveries(who.account.as_deref(), state, last).await.ok()?;
+    let newest = failed.items.first()?;
+    let since = newest.made_ms / 1000;
+    let is_news = since + DAY_S > now_unix_s();
+    let (account, total) = (&newest.account, failed.total);
+    let message = format!("{total} were given up, the last one of account {account}");
+    is_news.then_some(Problem { code: "callbacks-failing", message, since })
+}
+
+const DAY_S: u64 = 86_400;

@@ -82,7 +82,11 @@ pub(crate) async fn log_in(
     let user = console.store().user(&login).await?;
     let hash = user.as_ref().map(|u| &u.password_hash);
     let is_right = passwords.is_right(password.0, hash).await;
-    let Some(mut user) = user.filter(|_| is_right) else {
+    // It took a while: what counts is who is there now, with this password.
+    let _turn = console.inner.people.lock().await;
+    let now = console.store().user(&login).await?;
+    let is_same = |now: &User| user.as_ref().is_some_and(|u| u.password_hash == now.password_hash);
+    let Some(mut user) = now.filter(|now| is_right && is_same(now)) else {
         let login: String = login.chars().filter(|c| !c.is_control()).take(64).collect();
         console.note_of("nobody", peer, None, "session.refused", login).await;
         let words = "login or password is wrong";
@@ -128,7 +132,12 @@ pub(crate) async fn change_password(
         return Err(ApiError::bad("old", "this is not the password"));
     }
     let password_hash = hash_password(new.checked()?).await?;
-    console.store().put_user(&User { password_hash, ..user }).await?;
+    let _turn = console.inner.people.lock().await;
+    let now = console.store().user(&login).await?.ok_or_else(ApiError::unknown)?;
+    if now.password_hash != user.password_hash {
+        return Err(ApiError::conflict("the password has been changed meanwhile"));
+    }
+    console.store().put_user(&User { password_hash, ..now }).await?;
     console.store().remove_other_sessions(&login, &hash).await?;
     console.note(&who, None, "session.password", "").await;
     Ok(axum::http::StatusCode::NO_CONTENT)

@@ -161,7 +161,7 @@ pub(crate) async fn sign(
         return Err(ApiError::bad("valid_s", format!("1 to {VALID_S_MAX} seconds")));
     }
     let host = host.map(|h| thalweg_wire::rtmp::address::host_of(h.trim())).transpose();
-    let host = host.map_err(|why| ApiError::bad("host", why))?;
+    let host = host.map_err(|why| ApiError::bad("host", why.to_string()))?;
     let now = now_unix_s();
     let wish = Wish {
         app: app.clone(),
@@ -192,11 +192,15 @@ pub(crate) async fn check_url(
     body: Result<Json<CheckUrl>, JsonRejection>,
 ) -> Answer<Checked> {
     let Json(CheckUrl { url, action, way }) = body?;
-    let (address, usual) = check::parse(url.trim()).map_err(|why| ApiError::bad("url", why))?;
+    let (address, usual) =
+        check::parse(url.trim()).map_err(|why| ApiError::bad("url", why.to_string()))?;
     let policy = console.inner.register.reader().get();
     let query = Query::new(&address.query);
     let host = query.get("vhost").filter(|h| !h.is_empty()).unwrap_or(&address.host);
-    who.must_see(&policy.account_of(host).bizid)?;
+    if !who.sees(&policy.account_of(host).bizid) {
+        // Whose it is, and whether it is anybody's, is nobody else's business.
+        return Err(ApiError::not_found(format!("host {host} among this account's")));
+    }
     let action = action.map_or(usual, access::Action::from);
     let request = Request {
         action,
@@ -241,7 +245,7 @@ fn checked_app(app: &str, name: &str) -> Result<String, ApiError> {
         return Err(ApiError::bad("name", "a stream name has a character, and no slash"));
     }
     let parts = [&in_app[..], &[name]].concat();
-    name_of(&parts).map(|(app, _)| app).map_err(|why| ApiError::bad("name", why))
+    name_of(&parts).map(|(app, _)| app).map_err(|why| ApiError::bad("name", why.to_string()))
 }
 
 fn notes(play: Option<&PlayUrls>) -> Vec<String> {

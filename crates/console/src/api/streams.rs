@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use thalweg_hub::{AudioInfo, Protocol, PublisherSnapshot, StreamKey, StreamSnapshot, VideoInfo};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
+use crate::api::accounts::find;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::console::{Console, now_unix_s};
 use crate::graphs::Second;
 use crate::model::{self, StreamId};
@@ -165,6 +166,7 @@ pub(crate) async fn drop_publisher(
 ) -> Answer<Dropped> {
     let id = StreamId::of(path);
     who.must_see(&id.account)?;
+    find(&console, &id.account)?;
     let dropped = drop_stream(&console, &id)?;
     console.note(&who, Some(&id.account), "stream.drop", id.key().to_string()).await;
     Ok(Json(Dropped { dropped }))
@@ -184,6 +186,7 @@ pub(crate) async fn forbid(
 ) -> Answer<Forbidden> {
     let (id, Json(Forbid { until, reason })) = (StreamId::of(path), body?);
     who.must_see(&id.account)?;
+    find(&console, &id.account)?;
     let now = now_unix_s();
     let until = until.unwrap_or(now + FORBID_S_USUAL);
     if until <= now || until - now > FORBID_S_MAX {
@@ -209,6 +212,7 @@ pub(crate) async fn resume(
 ) -> Answer<Resumed> {
     let id = StreamId::of(path);
     who.must_see(&id.account)?;
+    find(&console, &id.account)?;
     let resumed = resume_stream(&console, &id).await?;
     console.note(&who, Some(&id.account), "stream.resume", id.key().to_string()).await;
     Ok(Json(Resumed { resumed }))
@@ -264,7 +268,7 @@ pub(crate) async fn resume_stream(console: &Console, id: &StreamId) -> Result<bo
 
 fn bar(console: &Console, key: &StreamKey, time: Duration) -> Result<bool, ApiError> {
     let kicked = console.inner.hub.kick(key, time, Instant::now());
-    kicked.map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why))
+    kicked.map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why.to_string()))
 }
 
 impl StreamId {

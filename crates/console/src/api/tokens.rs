@@ -1,14 +1,15 @@
 //! What programs have instead of a password.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Admin;
+use crate::api::lists::Path;
 use crate::api::{ApiError, users};
 use crate::auth::new_secret;
 use crate::console::{Console, now_unix_s};

@@ -1,8 +1,8 @@
 //! People with a password.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Admin;
+use crate::api::lists::Path;
 use crate::api::session::Password;
 use crate::auth::hash_password;
 use crate::console::{Console, now_unix_s};
@@ -78,13 +79,14 @@ pub(crate) async fn add(
     let Json(NewUser { login, password, role, account }) = body?;
     let login = check_login(&login)?;
     check_account(&console, account.as_deref(), role)?;
+    let password_hash = hash_password(password.checked()?).await?;
+    let _turn = console.inner.people.lock().await;
     if console.store().user(&login).await?.is_some() {
         return Err(ApiError::conflict(format!("there is a user {login} already")));
     }
     if console.store().users().await?.len() >= USERS_MAX {
         return Err(ApiError::bad("login", format!("there are {USERS_MAX} users already")));
     }
-    let password_hash = hash_password(password.checked()?).await?;
     let (created, last_login) = (now_unix_s(), None);
     let user = model::User { login, password_hash, role, account, created, last_login };
     console.store().put_user(&user).await?;
@@ -104,6 +106,11 @@ pub(crate) async fn change(
     body: Result<Json<UserChange>, JsonRejection>,
 ) -> Answer<User> {
     let Json(change) = body?;
+    let password = match change.password {
+        Some(password) => Some(hash_password(password.checked()?).await?),
+        None => None,
+    };
+    let _turn = console.inner.people.lock().await;
     let mut user = find(&console, &login).await?;
     let was_admin = is_admin(&user);
     user.role = change.role.unwrap_or(user.role);
@@ -114,10 +121,8 @@ pub(crate) async fn change(
     if was_admin && !is_admin(&user) {
         must_not_be_last(&console).await?;
     }
-    let has_password = change.password.is_some();
-    if let Some(password) = change.password {
-        user.password_hash = hash_password(password.checked()?).await?;
-    }
+    let has_password = password.is_some();
+    user.password_hash = password.unwrap_or(user.password_hash);
     console.store().put_user(&user).await?;
     if has_password {
         // Whoever has a session of the old password is out; no session has this hash.
@@ -136,6 +141,7 @@ pub(crate) async fn remove(
     Admin(who): Admin,
     Path(login): Path<String>,
 ) -> Result<StatusCode, ApiError> {
+    let _turn = console.inner.people.lock().await;
     let user = find(&console, &login).await?;
     if is_admin(&user) {
         must_not_be_last(&console).await?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use thalweg_hub::{StreamKey, ViewerFilter, ViewerSnapshot};
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
-use crate::api::lists::Paging;
+use crate::api::lists::{Paging, Path};
 use crate::console::{Console, now_unix_s};
 
 /// Viewers, in the order they came.
@@ -120,7 +120,7 @@ pub(crate) async fn kick(
     hub.viewers(filter).into_iter().find(|v| v.id == id).ok_or_else(nobody)?;
     let kicked = hub.kick_viewer(id, Duration::from_secs(for_s), Instant::now());
     let kicked = kicked
-        .map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why))?
+        .map_err(|why| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", why.to_string()))?
         .ok_or_else(nobody)?;
     let detail = format!("{} from {} for {for_s} s", kicked.peer, kicked.key);
     console.note(&who, Some(&kicked.key.account), "viewer.kick", detail).await;

@@ -83,8 +83,10 @@ pub(super) async fn prune(store: &SqlStore, before: Prune) -> Result<()> {
     Ok(step.commit().await?)
 }
 
-/// What is forgotten, and before which moment.
-pub(super) const FORGET: &[(&str, fn(Prune) -> u64)] = &[
+/// What forgets, and which moment it is told.
+type Forget = (&'static str, fn(Prune) -> u64);
+
+pub(super) const FORGET: &[Forget] = &[
     ("DELETE FROM minutes WHERE at < $1", |before| before.minutes),
     ("DELETE FROM minutes_of_account WHERE at < $1", |before| before.minutes),
     ("DELETE FROM minutes_of_all WHERE at < $1", |before| before.minutes),

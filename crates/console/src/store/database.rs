@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyQueryResult, AnyRow};
-use sqlx::{Any, AnyPool, ConnectOptions, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Transaction};
 
 use super::{Result, StoreError};
 
@@ -44,9 +44,18 @@ impl Database {
     }
 
     async fn open(kind: Kind, url: &str) -> Result<Database> {
-        sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER])
-            // They are there already.
-            .or_else(|_| Ok::<_, StoreError>(()))?;
+        // An error says that they are there already.
+        let drivers = &[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER];
+        let _ = sqlx::any::install_drivers(drivers);
+        if kind == Kind::Sqlite {
+            // A pool would try for long what cannot be, and not say why.
+            let first = async || -> std::result::Result<(), sqlx::Error> {
+                let mut connection = AnyConnection::connect(url).await?;
+                sqlx::raw_sql("PRAGMA schema_version").execute(&mut connection).await?;
+                connection.close().await
+            };
+            first().await.map_err(|e| unopened(&e))?;
+        }
         let writer = pool(kind, url, 1, &[kind.of_all(), kind.of_writer()].concat()).await?;
         let readers =
             pool(kind, url, READERS, &[kind.of_all(), kind.of_readers()].concat()).await?;
@@ -76,7 +85,7 @@ impl Database {
 }
 
 async fn pool(kind: Kind, url: &str, connections: u32, first: &[&'static str]) -> Result<AnyPool> {
-    let options: sqlx::any::AnyConnectOptions = url.parse().map_err(|e| unreachable_at(&e))?;
+    let options: sqlx::any::AnyConnectOptions = url.parse().map_err(|e| unopened(&e))?;
     // A statement can be long, and its values are in no log.
     let options = options.disable_statement_logging();
     let first: Vec<&'static str> = first.to_vec();
@@ -96,11 +105,17 @@ async fn pool(kind: Kind, url: &str, connections: u32, first: &[&'static str]) -
         })
         .connect_with(options)
         .await
-        .map_err(|e| unreachable_at(&e))
+        .map_err(|e| unopened(&e))
 }
 
-fn unreachable_at(error: &sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("it cannot be opened: {error}"))
+fn unopened(error: &sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::PoolTimedOut => StoreError::Unavailable(format!(
+            "it cannot be opened: nobody answers within {} s",
+            TURN_MAX.as_secs()
+        )),
+        other => StoreError::Unavailable(format!("it cannot be opened: {other}")),
+    }
 }
 
 impl Kind {
@@ -122,9 +137,7 @@ impl Kind {
     /// What every connection is told first.
     fn of_all(self) -> &'static [&'static str] {
         match self {
-            Kind::Sqlite => {
-                &["PRAGMA busy_timeout = 2000", "PRAGMA foreign_keys = ON", "PRAGMA mmap_size = 0"]
-            }
+            Kind::Sqlite => &["PRAGMA busy_timeout = 2000", "PRAGMA foreign_keys = ON"],
             // What a lock and a statement may take, in ms: see `BUSY_MAX` and `TURN_MAX`.
             Kind::Postgres => &["SET lock_timeout = 2000", "SET client_encoding = 'UTF8'"],
         }
@@ -133,7 +146,13 @@ impl Kind {
     fn of_writer(self) -> &'static [&'static str] {
         match self {
             // FULL: what was answered survives a power cut, not only the end of this process.
-            Kind::Sqlite => &["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"],
+            // A minute of ten thousand streams touches as many pages of 4 KiB: they are written once
+            // if there is room for them until then.
+            Kind::Sqlite => &[
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                "PRAGMA cache_size = -65536",
+            ],
             Kind::Postgres => &["SET synchronous_commit = on"],
         }
     }

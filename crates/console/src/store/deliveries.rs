@@ -107,7 +107,7 @@ fn delivery(vault: &Vault, row: &AnyRow) -> Result<Delivery> {
     })
 }
 
-/// The state is in the text, so that the index of those that wait is good for it.
+/// The heads of all queues.
 pub(super) const NEXT: &str = "SELECT * FROM deliveries
     WHERE id IN (SELECT MIN(id) FROM deliveries WHERE state = 'pending' GROUP BY account)
     ORDER BY id";

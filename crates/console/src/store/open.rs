@@ -149,7 +149,8 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Something known, encrypted: it tells the right key from another.
 /// The database of a folder.
 const SQLITE_FILE: &str = "thalweg.db";
+
+/// Something known, encrypted: it tells the right key from another.
 const CHECK: Cell<'static> = Cell { column: "meta.value", row: "key-check" };

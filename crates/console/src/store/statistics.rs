@@ -22,14 +22,11 @@ pub(super) async fn add(store: &SqlStore, minutes: &[Minute]) -> Result<()> {
     for batch in minutes.chunks(BATCH) {
         insert(&mut step, batch).await?;
     }
-    let changed: BTreeSet<(u64, &str)> =
-        minutes.iter().map(|m| (m.at, m.stream.account.as_str())).collect();
-    for (at, account) in &changed {
-        sqlx::query(SUM_OF_ACCOUNT).bind(*account).bind(number(*at)).execute(&mut *step).await?;
-    }
-    let changed: BTreeSet<u64> = changed.iter().map(|(at, _)| *at).collect();
+    let changed: BTreeSet<u64> = minutes.iter().map(|m| m.at).collect();
     for at in changed {
-        sqlx::query(SUM_OF_ALL).bind(number(at)).execute(&mut *step).await?;
+        for sums in [SUMS_OF_ACCOUNTS, SUM_OF_ALL] {
+            sqlx::query(sums).bind(number(at)).execute(&mut *step).await?;
+        }
     }
     Ok(step.commit().await?)
 }
@@ -165,16 +162,17 @@ const BATCH: usize = 500;
 /// How many points a gap makes at most: as many minutes as two months have.
 const POINTS_MAX: usize = 90_000;
 
-/// The sums of what an account's streams came to in a minute.
-pub(super) const SUM_OF_ACCOUNT: &str = "INSERT INTO minutes_of_account
+/// The sums of what each account's streams came to in a minute. All accounts at once: of one, SQLite
+/// would read all its minutes to find those of this.
+pub(super) const SUMS_OF_ACCOUNTS: &str = "INSERT INTO minutes_of_account
         (account, at, bytes_in, bytes_out, viewers, streams)
     SELECT account, at, CAST(SUM(bytes_in) AS BIGINT), CAST(SUM(bytes_out) AS BIGINT),
         CAST(SUM(viewers_max) AS BIGINT), COUNT(CASE WHEN live_s > 0 THEN 1 END)
-    FROM minutes WHERE account = $1 AND at = $2 GROUP BY account, at
+    FROM minutes WHERE at = $1 GROUP BY at, account
     ON CONFLICT (account, at) DO UPDATE SET bytes_in = excluded.bytes_in,
         bytes_out = excluded.bytes_out, viewers = excluded.viewers, streams = excluded.streams";
 
-/// And all accounts'.
+/// And of all.
 pub(super) const SUM_OF_ALL: &str =
     "INSERT INTO minutes_of_all (at, bytes_in, bytes_out, viewers, streams)
     SELECT at, CAST(SUM(bytes_in) AS BIGINT), CAST(SUM(bytes_out) AS BIGINT),

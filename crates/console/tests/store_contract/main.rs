@@ -2,7 +2,7 @@
 //!
 //! Those of PostgreSQL want a server to make databases on, which `scripts/postgres.sh` starts:
 //! `scripts/postgres.sh cargo nextest run -p thalweg-console`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod accounts;
 mod backups;

@@ -10,7 +10,7 @@ pub(crate) async fn a_publication_and_its_delivery_are_both_there_or_neither(hom
     let store = home.open().await;
     let begun = publication("s1", &stream("7", "a"), 1000);
     store.publication_began(&begun, Some(&delivery("7", 1000))).await.unwrap();
-    assert_eq!(store.open_publications().await.unwrap(), [begun.clone()]);
+    assert_eq!(store.open_publications().await.unwrap(), std::slice::from_ref(&begun));
     assert_eq!(store.next_deliveries().await.unwrap()[0].body, delivery("7", 1000).body);
 
     // The same again is refused, and so nothing is told.

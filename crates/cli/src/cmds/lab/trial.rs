@@ -127,7 +127,7 @@ impl Trial {
             &config,
             format!(
                 "rtmp.listen = \"{listen}\"\nhttp.listen = \"127.0.0.1:0\"\n\
-                 operator.listen = \"127.0.0.1:0\"\nplay.flush_ms = 0\nplay.cache_ms = 0\n{}\
+                 operator.listen = \"127.0.0.1:0\"\nconsole.enabled = false\nplay.flush_ms = 0\nplay.cache_ms = 0\n{}\
                  [[account]]\nbizid = \"1\"\n\
                  [[account.domain]]\naction = \"push\"\nauth = false\n\
                  [[account.domain]]\naction = \"play\"\nkey = \"{KEY}\"\n",

@@ -1,0 +1,49 @@
+//! `thalweg backup` and `thalweg restore`, as a person types them.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Folder, run_within, thalweg};
+use thalweg_console::store::{self, Place};
+
+/// Whether it went well, and all that it said.
+fn run(arguments: &[&str]) -> (bool, String) {
+    let mut command = thalweg();
+    command.env_remove("THALWEG_DATABASE").args(arguments);
+    let output = run_within(&mut command, Duration::from_secs(20));
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[tokio::test]
+async fn what_is_backed_up_is_restored_elsewhere() {
+    let folder = Folder::new("cli-store");
+    let (here, there) = (folder.file("here"), folder.file("there"));
+    let (file, keyless) = (folder.file("backup"), folder.file("keyless"));
+
+    let (is_well, said) = run(&["--data-dir", &here, "backup", &file]);
+    assert!(!is_well && said.contains("thalweg.db: No such file"), "{said}");
+
+    let place = Place::folder(&here);
+    store::open(&place).await.unwrap().put_setting("gate", "{}").await.unwrap();
+    let (is_well, said) = run(&["--data-dir", &here, "backup", "--with-key", &file]);
+    assert!(is_well && said.contains(&format!("rows in {file}")), "{said}");
+    let (is_well, said) = run(&["--data-dir", &here, "backup", &file]);
+    assert!(!is_well && said.contains("exists"), "{said}");
+    let (is_well, said) = run(&["--data-dir", &here, "backup", &keyless]);
+    assert!(is_well && said.contains("store.key: keep that elsewhere"), "{said}");
+
+    let (is_well, said) = run(&["--data-dir", &there, "restore", &keyless]);
+    assert!(!is_well && said.contains("store.key is missing"), "{said}");
+    let (is_well, said) = run(&["--data-dir", &there, "restore", &file]);
+    assert!(is_well && said.contains("as they were at 20"), "{said}");
+    let store = store::open(&Place::folder(&there)).await.unwrap();
+    assert_eq!(store.setting("gate").await.unwrap().as_deref(), Some("{}"));
+
+    let (is_well, said) = run(&["--data-dir", &there, "restore", &file]);
+    assert!(!is_well && said.contains("--replace"), "{said}");
+    let (is_well, said) = run(&["--data-dir", &there, "restore", "--replace", &keyless]);
+    assert!(is_well, "{said}");
+}

@@ -1,0 +1,273 @@
+//! Accounts: made, changed, removed; and the gate.
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use thalweg_access::{Action, Reason};
+use thalweg_console::model::Role;
+
+use crate::home::{Home, ONLINE_EDUCATION};
+
+/// A URL to push to an account, good for a day.
+async fn push_url(home: &Home, bizid: &str) -> String {
+    let wanted = json!({ "account": bizid, "name": "room" });
+    let signed = home.admin().await.post("/api/v1/sign", wanted).await.is(200);
+    signed["push"]["rtmp"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_new_account_is_closed_and_has_keys_of_its_own() {
+    let home = Home::new("new-account").await;
+    let admin = home.admin().await;
+    let made =
+        admin.post("/api/v1/accounts", json!({ "bizid": "7", "name": " A school " })).await.is(201);
+    for (field, want) in [
+        ("/name", json!("A school")),
+        ("/is_default", json!(false)),
+        ("/service", json!(false)),
+        ("/live_pusher", json!(false)),
+        ("/live_player", json!(false)),
+        ("/profile", json!("strict")),
+        ("/old_api", json!(false)),
+        ("/eligible/admitted", json!(false)),
+        ("/domains/0/action", json!("push")),
+        ("/domains/0/auth", json!(true)),
+        ("/domains/1/action", json!("play")),
+        ("/domains/1/auth", json!(false)),
+        ("/domains/1/host", Value::Null),
+    ] {
+        assert_eq!(made.pointer(field), Some(&want), "{field}");
+    }
+    for (body, field) in [
+        (json!({ "name": "no number" }), "bizid"),
+        (json!({ "bizid": "8" }), "name"),
+        (json!({ "bizid": "8", "name": " " }), "name"),
+        (json!({ "bizid": "7", "name": "twice" }), "bizid"),
+        (json!({ "bizid": "a7", "name": "no digits" }), "bizid"),
+        (json!({ "bizid": "123456789012345678901", "name": "too long" }), "bizid"),
+        (json!({ "bizid": "8", "name": "x", "udp_viewers_max": 1001 }), "udp_viewers_max"),
+        (json!({ "bizid": "8", "name": "x", "category": { "main": "No Such!" } }), "category"),
+        (json!({ "bizid": "8", "name": "x", "callback": { "url": "ftp://x" } }), "callback"),
+        (
+            json!({ "bizid": "8", "name": "x", "addresses": { "rule": "only", "networks": ["10.0.0.0/99"] } }),
+            "addresses",
+        ),
+    ] {
+        assert_eq!(admin.post("/api/v1/accounts", body).await.refuses(400).1, field);
+    }
+    let list = admin.get("/api/v1/accounts?query=SCHOOL").await.is(200);
+    assert_eq!((&list["total"], &list["accounts"][0]["bizid"]), (&json!(1), &json!("7")));
+}
+
+#[tokio::test]
+async fn the_gate_decides_what_a_category_may_open_and_says_who_may() {
+    let home = Home::new("gate").await;
+    let admin = home.admin().await;
+    let tools = json!({ "bizid": "7", "name": "Tools", "category": { "main": "tools", "sub": "video-customer-service" } });
+    admin.post("/api/v1/accounts", tools).await.is(201);
+    let (path, open) = ("/api/v1/accounts/7", |what: &str| json!({ what: true }));
+    // The service is the house's to open, whatever the category.
+    admin.patch(path, open("service")).await.is(200);
+    for switch in ["live_pusher", "live_player"] {
+        let refused = admin.patch(path, open(switch)).await;
+        let (word, field, message) = refused.refuses(409);
+        assert_eq!((&*word, &*field), ("not-eligible", switch));
+        assert!(
+            message.contains("tools/video-customer-service") && message.contains("education"),
+            "{message}"
+        );
+        let categories = refused.is(409)["categories"].clone();
+        assert_eq!(categories, json!(["social", "education", "medical", "government", "finance"]));
+    }
+    assert_eq!(admin.get(path).await.is(200)["live_pusher"], false);
+    // Another table has it.
+    let gate = admin
+        .put("/api/v1/gate", json!({ "mode": "enforce", "preset": "tencent-2018" }))
+        .await
+        .is(200);
+    assert_eq!(gate["preset"], "tencent-2018");
+    assert_eq!(
+        admin.patch(path, open("live_pusher")).await.is(200)["eligible"],
+        json!({ "admitted": true })
+    );
+    // Back to the first one: the switch stays, the next push is refused.
+    let url = push_url(&home, "7").await;
+    let host = json!({ "host": "push.tools.example.com" });
+    admin.patch("/api/v1/accounts/7/domains/1", host).await.is(200);
+    let url = url.replace("127.0.0.1", "push.tools.example.com");
+    assert_eq!(home.decides(&url, Action::Push), Ok(()));
+    admin.put("/api/v1/gate", json!({ "mode": "enforce", "preset": "seed" })).await.is(200);
+    assert_eq!(home.decides(&url, Action::Push), Err(Reason::NotEligible));
+    assert_eq!(admin.get(path).await.is(200)["eligible"]["admitted"], false);
+    // Off: everybody may.
+    admin.put("/api/v1/gate", json!({ "mode": "off" })).await.is(200);
+    assert_eq!(home.decides(&url, Action::Push), Ok(()));
+    admin.patch(path, open("live_player")).await.is(200);
+    // Rows of one's own.
+    let title = json!({ "en": "Tools", "zh": "工具" });
+    let rows = json!([{ "main": "tools", "title": title, "subs": [], "subjects": ["individual"] }]);
+    let own = admin.put("/api/v1/gate", json!({ "mode": "enforce", "rows": rows })).await.is(200);
+    assert_eq!((&own["preset"], &own["rows"]), (&Value::Null, &rows));
+    assert_eq!(home.decides(&url, Action::Push), Err(Reason::NotEligible), "it is an enterprise's");
+    admin.patch(path, json!({ "subject": "individual" })).await.is(200);
+    assert_eq!(home.decides(&url, Action::Push), Ok(()));
+    for (body, field) in [
+        (json!({ "mode": "enforce", "preset": "no-such" }), "preset"),
+        (json!({ "mode": "enforce", "preset": "seed", "rows": [] }), "rows"),
+        (
+            json!({ "mode": "off", "rows": [{ "main": "Tools!", "title": title, "subjects": [] }] }),
+            "rows",
+        ),
+    ] {
+        assert_eq!(admin.put("/api/v1/gate", body).await.refuses(400).1, field);
+    }
+    // It is the same after a restart.
+    let home = home.restarted().await;
+    let gate = home.admin().await.get("/api/v1/gate").await.is(200);
+    assert_eq!((&gate["mode"], &gate["rows"]), (&json!("enforce"), &rows));
+}
+
+#[tokio::test]
+async fn a_switch_holds_from_the_very_next_decision_on() {
+    let home = Home::new("switches").await;
+    home.account("7", "school.example.com").await;
+    let url = push_url(&home, "7").await;
+    let watch = "rtmp://play.school.example.com/live/room";
+    let admin = home.admin().await;
+    for (switch, push, play) in [
+        ("service", Err(Reason::ServiceClosed), Err(Reason::ServiceClosed)),
+        ("live_pusher", Err(Reason::PusherOff), Ok(())),
+        ("live_player", Ok(()), Err(Reason::PlayerOff)),
+    ] {
+        admin.patch("/api/v1/accounts/7", json!({ switch: false })).await.is(200);
+        assert_eq!(
+            (home.decides(&url, Action::Push), home.decides(watch, Action::Play)),
+            (push, play),
+            "{switch}"
+        );
+        admin.patch("/api/v1/accounts/7", json!({ switch: true })).await.is(200);
+        assert_eq!(
+            (home.decides(&url, Action::Push), home.decides(watch, Action::Play)),
+            (Ok(()), Ok(()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_closes_an_account_can_cut_what_is_live() {
+    let home = Home::new("cut").await;
+    home.account("7", "school.example.com").await;
+    let seat = home.publish("7", "live", "room");
+    let (viewer, other) = (home.watch("7", "live", "room", 9), home.watch("1", "live", "room", 9));
+    let admin = home.admin().await;
+    let close = json!({ "live_player": false });
+    admin.patch("/api/v1/accounts/7", close).await.is(200);
+    assert!(viewer.orders().away().is_none(), "nobody asked to cut");
+    let cut = json!({ "cut": true });
+    admin.patch("/api/v1/accounts/7", cut).await.is(200);
+    assert!(viewer.orders().away().is_some() && other.orders().away().is_none());
+    assert!(seat.must_leave().now_or_never().is_none(), "it may still push");
+    let audit = admin.get("/api/v1/audit?account=7").await.is(200);
+    assert_eq!(audit["entries"][0]["what"], "account.cut");
+}
+
+#[tokio::test]
+async fn an_accounts_own_operator_has_its_switches_and_not_what_it_is() {
+    let home = Home::new("own-operator").await;
+    home.account("7", "school.example.com").await;
+    let own = home.asker(Role::Operator, Some("7")).await;
+    let path = "/api/v1/accounts/7";
+    for change in [
+        json!({ "live_pusher": false }),
+        json!({ "live_player": false }),
+        json!({ "live_pusher": true, "live_player": true }),
+        json!({ "udp": false }),
+        json!({ "name": "Another name" }),
+        json!({ "addresses": { "rule": "except", "networks": ["10.0.0.0/8"] } }),
+        json!({ "callback": { "url": "https://school.example.com/told", "key": "sesame" } }),
+    ] {
+        own.patch(path, change).await.is(200);
+    }
+    for change in [
+        json!({ "subject": "government" }),
+        json!({ "category": ONLINE_EDUCATION }),
+        json!({ "service": true }),
+        json!({ "profile": "vendor" }),
+        json!({ "udp_viewers_max": 1 }),
+        json!({ "old_api": true }),
+        json!({ "live_pusher": false, "profile": "vendor" }),
+    ] {
+        own.patch(path, change).await.refuses(403);
+    }
+    assert_eq!(own.get(path).await.is(200)["live_pusher"], true);
+    // The gate is for it as for everybody.
+    home.admin()
+        .await
+        .patch(path, json!({ "category": { "main": "tools" }, "live_pusher": false }))
+        .await
+        .is(200);
+    own.patch(path, json!({ "live_pusher": true })).await.refuses(409);
+    own.patch(path, json!({ "bizid": "8" })).await.refuses(400);
+}
+
+#[tokio::test]
+async fn whoever_changes_what_has_changed_reads_it_again() {
+    let home = Home::new("version").await;
+    let read = home.account("7", "school.example.com").await;
+    let (admin, path) = (home.admin().await, "/api/v1/accounts/7");
+    let version = read["version"].as_u64().unwrap();
+    let change = |name: &str| json!({ "version": version, "name": name });
+    let first = admin.patch(path, change("First")).await.is(200);
+    assert!(first["version"].as_u64().unwrap() > version);
+    assert_eq!(admin.patch(path, change("Second")).await.refuses(409).0, "conflict");
+    assert_eq!(admin.get(path).await.is(200)["name"], "First");
+}
+
+#[tokio::test]
+async fn twenty_changes_at_once_are_all_made() {
+    let home = Home::new("at-once").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    let path = |n: usize| match n % 2 {
+        0 => (
+            "/api/v1/accounts/7/domains",
+            json!({ "action": "play", "host": format!("p{n}.example.com") }),
+        ),
+        _ => ("/api/v1/accounts/7/revoke", json!({ "stream": format!("live/{n}"), "before": 1 })),
+    };
+    let changes = (0..20).map(path).map(|(path, body)| admin.post(path, body));
+    assert!(join_all(changes).await.iter().all(|answer| answer.status < 300));
+    let account = admin.get("/api/v1/accounts/7").await.is(200);
+    let count = |field: &str| {
+        account[field]
+            .as_array()
+            .map_or_else(|| account[field].as_object().unwrap().len(), Vec::len)
+    };
+    assert_eq!((count("domains"), count("revoked_streams")), (12, 10));
+    let numbers =
+        account["domains"].as_array().unwrap().iter().map(|d| d["number"].as_u64().unwrap());
+    assert_eq!(numbers.collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+    // It is what the store has, too.
+    let kept = home.store.account("7").await.unwrap().unwrap();
+    assert_eq!(json!(kept.version), account["version"]);
+    assert_eq!((kept.domains.len(), kept.revoked_streams.len()), (12, 10));
+}
+
+#[tokio::test]
+async fn an_account_goes_with_all_that_is_live_of_it_and_the_default_one_stays() {
+    let home = Home::new("remove").await;
+    home.account("7", "school.example.com").await;
+    let url = push_url(&home, "7").await;
+    let (_seat, viewer) = (home.publish("7", "live", "room"), home.watch("7", "live", "room", 9));
+    let own = home.asker(Role::Operator, Some("7")).await;
+    let admin = home.admin().await;
+    admin.delete("/api/v1/accounts/7").await.is(204);
+    assert!(viewer.orders().away().is_some());
+    assert!(home.decides(&url, Action::Push).is_err());
+    admin.get("/api/v1/accounts/7").await.refuses(404);
+    admin.delete("/api/v1/accounts/7").await.refuses(404);
+    own.get("/api/v1/session").await.refuses(401);
+    assert_eq!(admin.delete("/api/v1/accounts/1").await.refuses(400).1, "bizid");
+    let audit = admin.get("/api/v1/audit?account=7").await.is(200);
+    assert_eq!(audit["entries"][0]["what"], "account.remove");
+}
