@@ -113,7 +113,7 @@ function streamOf(s, whole) {
     out.seconds = Array.from({ length: many }, (_, i) => {
       const t = at - many + 1 + i;
       const late = t % 83 === 0;
-      return { at: t, video_bits: late ? 2e5 : Math.round(rateOf(s, t)), audio_bits: 94000 + (t % 9) * 500, frames: late ? 8 : 25, gap_ms: late ? 420 : Math.round(wave(t, 11, 40, 58)), viewers: crowdOf(s, t) };
+      return { at: t, video_bits: late ? 2e5 : Math.round(rateOf(s, t)), audio_bits: 94000 + (t % 9) * 500, fps: late ? 8 : 25, gap_ms: late ? 420 : Math.round(wave(t, 11, 40, 58)), viewers: crowdOf(s, t) };
     });
   }
   return out;
@@ -210,7 +210,7 @@ function sign(body) {
   return {
     account: a.bizid, app, name: body.name, expires,
     ...(push ? { push: { rtmp: `rtmp://${ph}/${app}/${body.name}?${query(pushDomain, 'push')}`, rtmps: null, ws: `ws://${ph}:8080/${app}/${body.name}.flv?${query(pushDomain, 'push')}`, wss: null, until: expires + pushDomain.validity_s, server: `rtmp://${ph}/${app}/`, key: `${body.name}?${query(pushDomain, 'push')}` } } : {}),
-    ...(play ? { play: { rtmp: `rtmp://${vh}/${app}/${body.name}?${q}`, flv: `http://${http}/${app}/${body.name}.flv?${q}`, ws: `ws://${http}/${app}/${body.name}.flv?${q}`, rtc: `rtmp://${vh}/${app}/${body.name}?${body.scheme === 'strong' ? query(playDomain, 'udp') : `bizid=${a.bizid}&${q}`}`, rtmps: null, https_flv: null, wss: null } } : {}),
+    ...(play ? { play: { rtmp: `rtmp://${vh}/${app}/${body.name}?${q}`, flv: `http://${http}/${app}/${body.name}.flv?${q}`, ws: `ws://${http}/${app}/${body.name}.flv?${q}`, rtc: `rtmp://${vh}/${app}/${body.name}?${body.scheme === 'strong' ? query(playDomain, 'udp') : `bizid=${a.bizid}&${q}`}`, rtmps: null, https_flv: null, wss: null, must_sign: playDomain.auth } } : {}),
     notes: playDomain.auth ? [] : ['play URLs of this host are good without a signature too'],
   };
 }

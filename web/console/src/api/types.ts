@@ -151,6 +151,8 @@ export interface Signed {
     rtmps: string | null;
     https_flv: string | null;
     wss: string | null;
+    /** Whether the domain asks for a signature. */
+    must_sign?: boolean;
   } | null;
   notes: string[];
 }
@@ -200,6 +202,7 @@ export interface Second {
   video_bits: number;
   audio_bits: number;
   fps: number;
+  /** For how long nothing had come; null while nobody publishes. */
   gap_ms: number | null;
   viewers: number;
 }
