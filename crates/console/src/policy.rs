@@ -277,4 +277,4 @@ impl From<ListRule> for access::ListRule {
     }
 }
 
-const NO_CATEGORY: &str = "none";
+pub(crate) const NO_CATEGORY: &str = "none";

@@ -11,7 +11,7 @@ use crate::api::ApiError;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Reader};
 use crate::console::Console;
-use crate::policy::{GateMode, GateRow, GateSetting, Title, rows};
+use crate::policy::{GateMode, GateRow, GateSetting, NO_CATEGORY, Title, rows};
 
 /// The gate, and what it could be.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,7 +89,7 @@ fn check(rows: &[GateRow]) -> Result<(), ApiError> {
     }
     let is_id = |id: &str| {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        (1..=64).contains(&id.len()) && id.bytes().all(fits)
+        (1..=64).contains(&id.len()) && id.bytes().all(fits) && id != NO_CATEGORY
     };
     let ids = rows.iter().flat_map(|r| r.subs.iter().map(|s| &s.id).chain([&r.main]));
     for id in ids {
