@@ -69,10 +69,17 @@ impl Register {
             accounts = first()?;
             // Before the first is written: what makes no policy must not be found there tomorrow.
             policy(&accounts, &gate).map_err(NoChange::from)?;
+            if let Some(first) = accounts.first() {
+                let json = serde_json::json!(first.bizid).to_string();
+                store.put_setting(DEFAULT, &json).await.map_err(NoChange::from)?;
+            }
             for account in &mut accounts {
                 account.version = store.put_account(account).await.map_err(NoChange::from)?;
             }
         }
+        let default = store.setting(DEFAULT).await.map_err(NoChange::from)?;
+        let is_default = |a: &Account| default == Some(serde_json::json!(a.bizid).to_string());
+        accounts.sort_by_key(|a| !is_default(a));
         let books = Books::new(accounts.into_iter().map(Arc::new).collect(), gate);
         let policy = PolicyHandle::new(books.policy().map_err(NoChange::from)?);
         let turn = tokio::sync::Mutex::default();
@@ -253,6 +260,8 @@ async fn gate(store: &dyn Store) -> Result<GateSetting, NoChange> {
     }
 }
 
+/// The number of the default account: it stays, whoever is added.
+const DEFAULT: &str = "default-account";
 /// The name of the gate's setting.
 const GATE: &str = "gate";
 /// Accounts of a server: at some 4 KiB each, in memory and in the policy, 80 MB.

@@ -223,6 +223,7 @@ fn every_configuration_key_is_in_the_manual() {
         "certificates",
         "udp",
         "operator",
+        "console",
         "publish",
         "play",
         "limits",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thalweg_access::{Action, Reason};
 use thalweg_console::model::Role;
 
-use crate::home::{Home, ONLINE_EDUCATION};
+use crate::home::{Home, ONLINE_EDUCATION, new_account};
 
 /// A URL to push to an account, good for a day.
 async fn push_url(home: &Home, bizid: &str) -> String {
@@ -269,4 +269,16 @@ async fn an_account_goes_with_all_that_is_live_of_it_and_the_default_one_stays()
     assert_eq!(admin.delete("/api/v1/accounts/1").await.refuses(400).1, "bizid");
     let audit = admin.get("/api/v1/audit?account=7").await.is(200);
     assert_eq!(audit["entries"][0]["what"], "account.remove");
+}
+
+#[tokio::test]
+async fn the_default_account_stays_the_default_one_over_restarts_whoever_is_added() {
+    let home = Home::with("default", vec![new_account("8888")]).await;
+    // A smaller number, and domains for every host as well.
+    let wanted = json!({ "bizid": "7", "name": "A newcomer" });
+    home.admin().await.post("/api/v1/accounts", wanted).await.is(201);
+    let home = home.restarted().await;
+    let policy = home.register.reader().get();
+    assert_eq!(&*policy.default_account().bizid, "8888");
+    assert_eq!(&*policy.account_of("nobodys.example.com").bizid, "8888");
 }

@@ -98,7 +98,7 @@ impl Answer {
 
     /// What a browser sends back.
     fn cookie(&self) -> String {
-        let cookie = self.headers.get(header::SET_COOKIE).expect("a cookie").to_str().unwrap();
+        let cookie = self.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
 }

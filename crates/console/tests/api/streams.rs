@@ -44,7 +44,7 @@ async fn a_list_has_what_is_asked_for_in_the_order_of_names() {
         let list = admin.get(&format!("/api/v1/streams{query}")).await.is(200);
         assert_eq!(
             (names(&list, "streams"), &list["total"]),
-            (want.iter().map(|s| s.to_string()).collect(), &json!(total)),
+            (want.iter().map(ToString::to_string).collect(), &json!(total)),
             "{query}"
         );
     }

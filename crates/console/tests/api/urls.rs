@@ -84,7 +84,7 @@ async fn what_would_be_refused_is_not_signed_and_the_answer_says_why() {
         for (only, reason) in [("push", push), ("play", play)] {
             let answer = admin.post("/api/v1/sign", wanted(only)).await;
             match reason {
-                "" => assert_eq!(answer.is(200)[only].is_object(), true),
+                "" => assert!(answer.is(200)[only].is_object()),
                 reason => assert_eq!(answer.refuses(409).0, reason, "{off} {only}"),
             }
         }
