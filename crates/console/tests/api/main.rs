@@ -12,3 +12,4 @@ mod roles;
 mod sessions;
 mod streams;
 mod urls;
+mod weapp;
