@@ -1,19 +1,16 @@
 //! Who asks: passwords, sessions, tokens.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use data_encoding::BASE64URL_NOPAD;
-use governor::clock::{Clock, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use crate::limiter::Limiter;
 use crate::model::{Role, Secret};
 
 /// Somebody who has shown who it is.
@@ -63,14 +60,11 @@ pub(crate) struct Passwords {
     nobody: Secret,
 }
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
-
 impl Passwords {
     pub(crate) async fn new() -> Result<Passwords, NoHash> {
-        let quota = |n| Quota::per_minute(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
         Ok(Passwords {
-            by_login: RateLimiter::hashmap(quota(TRIES_PER_LOGIN)),
-            by_address: RateLimiter::hashmap(quota(TRIES_PER_ADDRESS)),
+            by_login: Limiter::per_minute(TRIES_PER_LOGIN),
+            by_address: Limiter::per_minute(TRIES_PER_ADDRESS),
             at_once: Semaphore::new(CHECKS_AT_ONCE),
             nobody: hash_password(String::new()).await?,
         })
@@ -81,20 +75,8 @@ impl Passwords {
     /// # Errors
     /// Seconds until there is another.
     pub(crate) fn take_try(&self, login: &str, peer: Option<IpAddr>) -> Result<(), u64> {
-        let now = DefaultClock::default().now();
-        // What is full again is forgotten: of those who asked within a minute there are few.
-        for (keys, forget) in [
-            (self.by_login.len(), &|| self.by_login.retain_recent() as _),
-            (self.by_address.len(), &|| self.by_address.retain_recent() as _),
-        ] as [(usize, &dyn Fn()); 2]
-        {
-            if keys > KEYS_MAX {
-                forget();
-            }
-        }
-        let wait = |left: governor::NotUntil<_>| left.wait_time_from(now).as_secs() + 1;
-        self.by_address.check_key(&peer).map_err(wait)?;
-        self.by_login.check_key(&login.to_owned()).map_err(wait)
+        self.by_address.take(&peer)?;
+        self.by_login.take(&login.to_owned())
     }
 
     /// Whether a password is the one of a hash; without a hash it takes as long and is not.
@@ -159,5 +141,3 @@ const TRIES_PER_LOGIN: u32 = 5;
 const TRIES_PER_ADDRESS: u32 = 20;
 /// Passwords checked at one time: 76 MiB.
 const CHECKS_AT_ONCE: usize = 4;
-/// Logins and addresses that are remembered before those that may try again are forgotten.
-const KEYS_MAX: usize = 10_000;

@@ -15,6 +15,7 @@ mod graphs;
 pub mod health;
 pub mod hooks;
 pub mod import;
+mod limiter;
 pub mod model;
 pub mod policy;
 mod redact;

@@ -330,8 +330,20 @@ pub(crate) async fn revoke(
         }
         Ok(())
     };
-    let account = console.inner.register.change(&bizid, None, edit).await?;
-    console.note(&who, Some(&bizid), "urls.revoke", detail).await;
+    edited(&console, &who, &bizid, "urls.revoke", detail, edit).await
+}
+
+/// Edits an account, writes down who did it, and answers how it is now.
+pub(crate) async fn edited(
+    console: &Console,
+    who: &Who,
+    bizid: &str,
+    what: &'static str,
+    detail: String,
+    edit: impl FnOnce(&mut model::Account, &Books) -> Result<(), ApiError> + Send,
+) -> Answer<Account> {
+    let account = console.inner.register.change(bizid, None, edit).await?;
+    console.note(who, Some(bizid), what, detail).await;
     Ok(Json(Account::of(&console.books(), &account)))
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::ApiError;
-use crate::api::accounts::{Account, find};
+use crate::api::accounts::{Account, edited, find};
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Operator;
 use crate::api::lists::Path;
@@ -129,9 +129,8 @@ pub(crate) async fn add(
         });
         Ok(())
     };
-    let account = console.inner.register.change(&bizid, None, edit).await?;
-    console.note(&who, Some(&bizid), "domain.add", words).await;
-    Ok((StatusCode::CREATED, Json(Account::of(&console.books(), &account))))
+    let account = edited(&console, &who, &bizid, "domain.add", words, edit).await?;
+    Ok((StatusCode::CREATED, account))
 }
 
 /// Changes a domain.
@@ -159,9 +158,7 @@ pub(crate) async fn change(
         domain.schemes = schemes.unwrap_or(domain.schemes);
         Ok(())
     };
-    let account = console.inner.register.change(&bizid, None, edit).await?;
-    console.note(&who, Some(&bizid), "domain.change", number.to_string()).await;
-    Ok(Json(Account::of(&console.books(), &account)))
+    edited(&console, &who, &bizid, "domain.change", number.to_string(), edit).await
 }
 
 /// Removes a domain. One for each action stays.
@@ -180,9 +177,7 @@ pub(crate) async fn remove(
         account.domains.retain(|d| d.number != number);
         Ok(())
     };
-    let account = console.inner.register.change(&bizid, None, edit).await?;
-    console.note(&who, Some(&bizid), "domain.remove", number.to_string()).await;
-    Ok(Json(Account::of(&console.books(), &account)))
+    edited(&console, &who, &bizid, "domain.remove", number.to_string(), edit).await
 }
 
 /// Shows a domain's keys.
@@ -248,9 +243,7 @@ pub(crate) async fn drop_backup(
         domain(account, number)?.backup = None;
         Ok(())
     };
-    let account = console.inner.register.change(&bizid, None, edit).await?;
-    console.note(&who, Some(&bizid), "domain.drop-backup", number.to_string()).await;
-    Ok(Json(Account::of(&console.books(), &account)))
+    edited(&console, &who, &bizid, "domain.drop-backup", number.to_string(), edit).await
 }
 
 fn domain(account: &mut model::Account, number: u32) -> Result<&mut model::Domain, ApiError> {

@@ -2,7 +2,6 @@
 //! whoever comes.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,22 +11,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use data_encoding::HEXLOWER;
-use governor::clock::{Clock, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 use serde::Serialize;
 
 use crate::api::ApiError;
 use crate::api::guard::Peer;
 use crate::auth::random;
 use crate::console::{Console, now_unix_s};
+use crate::limiter::Limiter;
 use crate::urls::{Signer, Wish};
 
 /// The demo's paths; `clock` is the name of the stream that shows the time.
 pub(crate) fn router(console: Console, clock: &'static str) -> Router {
-    let per_minute = NonZeroU32::new(PER_MINUTE).unwrap_or(NonZeroU32::MIN);
-    let limiter = RateLimiter::hashmap(Quota::per_minute(per_minute));
-    let demo = Demo { console, clock, limiter: Arc::new(limiter) };
+    let demo = Demo { console, clock, limiter: Arc::new(Limiter::per_minute(PER_MINUTE)) };
     Router::new()
         .route("/weapp/utils/get_test_pushurl", get(push_url))
         .route("/weapp/utils/get_test_rtmpaccurl", get(acc_url))
@@ -38,7 +33,7 @@ pub(crate) fn router(console: Console, clock: &'static str) -> Router {
 struct Demo {
     console: Console,
     clock: &'static str,
-    limiter: Arc<RateLimiter<Option<IpAddr>, HashMapStateStore<Option<IpAddr>>, DefaultClock>>,
+    limiter: Arc<Limiter<Option<IpAddr>>>,
 }
 
 /// A URL to push to and those to watch it, as the vendor's demo names them. HLS is not served, and so not
@@ -104,11 +99,7 @@ impl Demo {
     }
 
     fn take_turn(&self, peer: Option<IpAddr>) -> Result<(), ApiError> {
-        if self.limiter.len() > ADDRESSES_MAX {
-            self.limiter.retain_recent();
-        }
-        self.limiter.check_key(&peer).map_err(|left| {
-            let seconds = left.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+        self.limiter.take(&peer).map_err(|seconds| {
             let words = format!("{PER_MINUTE} URLs a minute: the next one in {seconds} s");
             ApiError::too_many(words, seconds)
         })
@@ -123,5 +114,3 @@ const VALID: Duration = Duration::from_secs(3600);
 const PER_MINUTE: u32 = 5;
 /// Streams of the button's that are live at one time.
 const LIVE_MAX: usize = 20;
-/// Addresses that are remembered before those that may ask again are forgotten.
-const ADDRESSES_MAX: usize = 10_000;
