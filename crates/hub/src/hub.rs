@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::events::Events;
 use crate::limits::{Lag, Limits};
 use crate::publication::{Leave, Publication, Publisher};
-use crate::stats::{Protocol, Snapshot, Totals};
+use crate::stats::{Protocol, Snapshot, StreamSnapshot, Totals};
 use crate::stream::{Seated, Stream};
 use crate::subscription::Subscription;
 use crate::takeover::InUse;
@@ -187,6 +187,13 @@ impl Hub {
     /// Whether a stream is published now. Makes nothing.
     pub fn is_live(&self, key: &StreamKey) -> bool {
         self.streams().by_key.get(key).is_some_and(|s| s.is_published())
+    }
+
+    /// One stream at this moment, if it is there.
+    pub fn stream(&self, key: &StreamKey, now: Instant) -> Option<StreamSnapshot> {
+        // As in a snapshot of all, nobody waits for the look.
+        let stream = self.streams().by_key.get(key).cloned()?;
+        Some(stream.snapshot(now))
     }
 
     /// Watches a stream, or waits for it: one that nobody publishes is held for as long as the

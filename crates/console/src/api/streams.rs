@@ -140,8 +140,7 @@ pub(crate) async fn show(
     let id = StreamId::of(path);
     who.must_see(&id.account)?;
     let key = id.key();
-    let streams = console.inner.hub.snapshot(Instant::now()).streams;
-    let stream = streams.into_iter().find(|s| s.key == key).map(Stream::from);
+    let stream = console.inner.hub.stream(&key, Instant::now()).map(Stream::from);
     let forbids = console.store().forbids(Some(&id.account), now_unix_s()).await?;
     let forbidden = forbids.into_iter().find(|f| f.stream == id);
     // One that may not be published is worth a page, though it is not there.

@@ -132,7 +132,7 @@ impl Call<'_> {
         let forbids = store.forbids(Some(&id.account), now_unix_s()).await?;
         let status = if forbids.iter().any(|f| f.stream == id) {
             3
-        } else if self.live().any(|s| StreamId::from(&s) == id) {
+        } else if self.console.inner.hub.is_live(&id.key()) {
             1
         } else if store.was_published(&id).await? {
             0
