@@ -19,10 +19,10 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 
 # What is installed belongs to one lock file: it is kept until that changes.
 install() {
-    stamp=web/console/node_modules/.lock
-    cmp -s web/console/package-lock.json "$stamp" && return
-    (cd web/console && npm ci --no-audit --no-fund --loglevel=error)
-    cp web/console/package-lock.json "$stamp"
+    stamp=web/node_modules/.lock
+    cmp -s web/package-lock.json "$stamp" && return
+    (cd web && npm ci --no-audit --no-fund --loglevel=error)
+    cp web/package-lock.json "$stamp"
 }
 
 case "${1:-}" in

@@ -45,7 +45,7 @@ export default defineConfig({
 function licences(): Plugin {
   // TDesign has these in files of its own, where a list of modules does not show them.
   const within = ['dayjs', '@babel/runtime'];
-  const folder = fileURLToPath(new URL('./node_modules/', import.meta.url));
+  const folder = fileURLToPath(new URL('../node_modules/', import.meta.url));
   return {
     name: 'licences',
     apply: 'build',

@@ -12,7 +12,7 @@ use crate::tools::text;
 fn somebody_who_has_just_installed_it_walks_through_the_console() {
     let pages = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/console"));
     assert!(
-        pages.join("node_modules").exists(),
+        pages.join("../node_modules").exists(),
         "what the walk needs is not installed: `make web` installs it"
     );
     let server = Server::start("walk");
