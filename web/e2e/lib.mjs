@@ -44,6 +44,9 @@ export async function startDemo(...more) {
   const [rtmp, http, https, operator] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const args = ['demo', '--rtmp-port', rtmp, '--http-port', http, '--https-port', https, '--operator-port', operator];
   const child = spawn(PROGRAM, [...args.map(String), ...more], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Whatever a test trips over, its server goes with it.
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
   const log = [];
   child.stdout.on('data', (data) => log.push(String(data)));
   child.stderr.on('data', (data) => log.push(String(data)));
@@ -77,6 +80,7 @@ export async function startDemo(...more) {
     async stop() {
       child.kill('SIGTERM');
       await gone;
+      process.off('exit', end);
       await rm(folder, { recursive: true, force: true });
     },
   };

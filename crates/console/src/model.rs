@@ -369,8 +369,8 @@ pub struct Publication {
     pub agent: String,
     /// `rtmp`, `rtmp-udp`, ...
     pub protocol: String,
-    /// The URL's parameters, whole.
-    pub params: Secret,
+    /// The URL's parameters, whole. `None`: what is stored of them cannot be decrypted.
+    pub params: Option<Secret>,
     /// When it began, UNIX ms.
     pub began_ms: u64,
     /// How it ended; `None`: it has not.
@@ -401,8 +401,9 @@ pub struct Delivery {
     pub event: u32,
     /// Which stream: `app/name`.
     pub stream: String,
-    /// The event as JSON, without what is made anew with each try (`t`, `sign`).
-    pub body: Secret,
+    /// The event as JSON, without what is made anew with each try (`t`, `sign`). `None`: what is stored of
+    /// it cannot be decrypted.
+    pub body: Option<Secret>,
     /// How it stands.
     pub state: DeliveryState,
     /// How often it has been tried.

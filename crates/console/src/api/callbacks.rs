@@ -40,7 +40,7 @@ pub(crate) struct Callback {
     outcome: String,
     /// When it happened, UNIX seconds.
     made: u64,
-    /// What is said; signatures are left out. Only of a single one.
+    /// What is said; signatures are left out. Only of a single one, and not where it is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     body: Option<serde_json::Value>,
@@ -80,9 +80,11 @@ pub(crate) async fn show(
     Path(id): Path<u64>,
 ) -> Answer<Callback> {
     let delivery = find(&console, &who, id).await?;
-    let mut body = serde_json::from_str(delivery.body.reveal()).unwrap_or_default();
-    redact::params_in(&mut body);
-    Ok(Json(Callback { body: Some(body), ..delivery.into() }))
+    let mut body = delivery.body.as_ref().and_then(|b| serde_json::from_str(b.reveal()).ok());
+    if let Some(body) = &mut body {
+        redact::params_in(body);
+    }
+    Ok(Json(Callback { body, ..delivery.into() }))
 }
 
 /// Tries one again that was given up.

@@ -39,8 +39,8 @@ struct Publication {
     errcode: Option<u32>,
     cause: Option<String>,
     bytes_in: Option<u64>,
-    /// The URL's parameters; signatures are left out.
-    params: String,
+    /// The URL's parameters; signatures are left out. Null where they are damaged.
+    params: Option<String>,
 }
 
 /// From when to when.
@@ -118,7 +118,7 @@ impl From<model::Publication> for Publication {
             errcode: end.map(|e| e.errcode),
             cause: end.map(|e| e.cause.clone()),
             bytes_in: end.map(|e| e.bytes_in),
-            params: redact::params(p.params.reveal()),
+            params: p.params.map(|params| redact::params(params.reveal())),
             sequence: p.sequence,
             account: p.stream.account,
             app: p.stream.app,

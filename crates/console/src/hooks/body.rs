@@ -116,7 +116,7 @@ fn common(publication: &Publication, node: &str) -> Map<String, Value> {
         ("sequence".to_owned(), sequence.as_str().into()),
         ("node".to_owned(), node.into()),
         ("user_ip".to_owned(), peer.as_str().into()),
-        ("stream_param".to_owned(), params.reveal().into()),
+        ("stream_param".to_owned(), params.as_ref().map_or("", Secret::reveal).into()),
     ])
 }
 
@@ -179,7 +179,7 @@ mod tests {
             host: "push.example.com".to_owned(),
             agent: "obs".to_owned(),
             protocol: "rtmp".to_owned(),
-            params: Secret::new("txSecret=abc&txTime=5F000000&user=7"),
+            params: Some(Secret::new("txSecret=abc&txTime=5F000000&user=7")),
             began_ms: 1_705_300_864_250,
             end: None,
         }

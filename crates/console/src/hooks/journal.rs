@@ -359,7 +359,7 @@ impl Writer {
                 host: String::new(),
                 agent: publisher.agent.clone(),
                 protocol: String::new(),
-                params: Secret::default(),
+                params: Some(Secret::default()),
                 began_ms: now_ms.saturating_sub(publisher.uptime.as_millis() as u64),
                 end: None,
             };
@@ -376,7 +376,7 @@ impl Writer {
             host: began.host.to_string(),
             agent: began.agent.to_string(),
             protocol: began.protocol.to_owned(),
-            params: Secret::new(&*began.query),
+            params: Some(Secret::new(&*began.query)),
             began_ms: at_ms,
             end: None,
         }
@@ -407,7 +407,7 @@ fn delivery(stream: &StreamId, event: u32, body: Secret, at_ms: u64) -> Delivery
         account: stream.account.clone(),
         event,
         stream: format!("{}/{}", stream.app, stream.name),
-        body,
+        body: Some(body),
         state: DeliveryState::Pending,
         tries: 0,
         due_ms: at_ms,

@@ -169,8 +169,9 @@ impl Outbox {
             Err(error) => return Outcome::Hopeless(error.to_string()),
         };
         let key = signing_key(&account);
-        let Ok((body, signature)) = body::signed(delivery.body.reveal(), key, now) else {
-            return Outcome::Hopeless("what was to be told cannot be read any more".to_owned());
+        let signed = delivery.body.as_ref().map(|body| body::signed(body.reveal(), key, now));
+        let Some(Ok((body, signature))) = signed else {
+            return Outcome::Hopeless(UNREADABLE.to_owned());
         };
         let message = Message { target, body, signature, within: ANSWER_WITHIN };
         match self.post.post(&message).await {
@@ -290,3 +291,6 @@ const LOOK_EVERY_MS: u64 = 30_000;
 /// How long a store that does not work is left alone.
 const STORE_PAUSE_MS: u64 = 1000;
 const PART: &str = "callbacks";
+/// Damage of one row: the line behind it goes on.
+const UNREADABLE: &str =
+    "what was to be told cannot be read any more: its row in the store is damaged";

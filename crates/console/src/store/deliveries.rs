@@ -29,7 +29,7 @@ pub(super) async fn insert(step: &mut Step, vault: &Vault, delivery: &Delivery) 
     .bind(&delivery.account)
     .bind(i64::from(delivery.event))
     .bind(&delivery.stream)
-    .bind(vault.seal(Cell { column: BODY, row: &id.to_string() }, &delivery.body)?)
+    .bind(vault.seal_whole(Cell { column: BODY, row: &id.to_string() }, delivery.body.as_ref())?)
     .bind(word(delivery.state)?)
     .bind(i64::from(delivery.tries))
     .bind(number(delivery.due_ms))
@@ -98,7 +98,7 @@ fn delivery(vault: &Vault, row: &AnyRow) -> Result<Delivery> {
         account: row.text("account")?,
         event: row.small("event")?,
         stream: row.text("stream")?,
-        body: vault.unseal(cell, &row.bytes("body")?)?,
+        body: vault.unseal_if_whole(cell, &row.bytes("body")?),
         state: row.word("state")?,
         tries: row.small("tries")?,
         due_ms: row.number("due_ms")?,

@@ -31,7 +31,7 @@ pub(super) async fn began(
     .bind(row::text(&began.host))
     .bind(row::text(&began.agent))
     .bind(row::text(&began.protocol))
-    .bind(store.vault.seal(cell, &began.params)?)
+    .bind(store.vault.seal_whole(cell, began.params.as_ref())?)
     .bind(number(began.began_ms))
     .bind(end.map(|end| number(end.at_ms)))
     .bind(end.map(|end| i64::from(end.errcode)))
@@ -192,7 +192,7 @@ fn publication(vault: &Vault, row: &AnyRow) -> Result<Publication> {
         host: row.text("host")?,
         agent: row.text("agent")?,
         protocol: row.text("protocol")?,
-        params: vault.unseal(cell, &row.bytes("params")?)?,
+        params: vault.unseal_if_whole(cell, &row.bytes("params")?),
         began_ms: row.number("began_ms")?,
         end,
         sequence,

@@ -72,6 +72,12 @@ impl Vault {
         Ok([&[FORMAT], nonce.as_ref().as_slice(), &sealed].concat())
     }
 
+    /// What to write into a cell that may be damaged when it is read. Damage is not written.
+    pub(super) fn seal_whole(&self, cell: Cell<'_>, secret: Option<&Secret>) -> Result<Vec<u8>> {
+        let none = || StoreError::Damaged(format!("there is nothing to write into {cell}"));
+        self.seal(cell, secret.ok_or_else(none)?)
+    }
+
     /// What was written into a cell.
     pub(super) fn unseal(&self, cell: Cell<'_>, bytes: &[u8]) -> Result<Secret> {
         let damaged = || StoreError::Damaged(format!("{cell} cannot be decrypted with this key"));
@@ -86,6 +92,12 @@ impl Vault {
             .open_in_place(nonce, Aad::from(cell.name()), &mut sealed)
             .map_err(|_| damaged())?;
         Ok(Secret::new(std::str::from_utf8(open).map_err(|_| damaged())?))
+    }
+
+    /// The same, of one row among many: the damage of one is none of the others' business.
+    pub(super) fn unseal_if_whole(&self, cell: Cell<'_>, bytes: &[u8]) -> Option<Secret> {
+        let secret = self.unseal(cell, bytes);
+        secret.inspect_err(|why| tracing::error!(%why, "a row of the store is damaged")).ok()
     }
 
     /// The key itself, for a backup that is to have it.

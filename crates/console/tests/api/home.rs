@@ -214,7 +214,7 @@ pub(crate) fn publication(stream: StreamId, began_ms: u64) -> Publication {
         host: "push.example.com".to_owned(),
         agent: "obs".to_owned(),
         protocol: "rtmp".to_owned(),
-        params: Secret::new("txSecret=0123abcd&txTime=65A5F1C0&room=7"),
+        params: Some(Secret::new("txSecret=0123abcd&txTime=65A5F1C0&room=7")),
         began_ms,
         end: None,
     }
@@ -228,7 +228,7 @@ pub(crate) fn delivery(account: &str) -> Delivery {
         account: account.to_owned(),
         event: 1,
         stream: "live/room".to_owned(),
-        body: Secret::new(body.to_string()),
+        body: Some(Secret::new(body.to_string())),
         state: DeliveryState::Failed,
         tries: 12,
         due_ms: now() * 1000,

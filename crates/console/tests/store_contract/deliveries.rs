@@ -1,9 +1,17 @@
 //! Deliveries.
 
-use thalweg_console::model::{Delivery, DeliveryState, Page};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use thalweg_console::clock::SystemClock;
+use thalweg_console::health::Health;
+use thalweg_console::hooks::outbox::Outbox;
+use thalweg_console::hooks::post::{Message, Post, Undelivered};
+use thalweg_console::model::{Delivery, DeliveryState, Page, Secret};
 
 use crate::home::Home;
-use crate::values::{ALL, delivery};
+use crate::values::{ALL, account, delivery};
 
 pub(crate) async fn each_account_waits_for_its_oldest(home: Home) {
     let store = home.open().await;
@@ -64,4 +72,48 @@ pub(crate) async fn numbers_are_in_order_however_many_write(home: Home) {
     }
     ids.sort_unstable();
     assert_eq!(ids, (1..=20).collect::<Vec<_>>());
+}
+
+pub(crate) async fn one_that_cannot_be_decrypted_is_given_up_and_the_others_go_on(home: Home) {
+    let store = home.open().await;
+    for (bizid, made_ms) in [("7", 1), ("7", 2), ("8", 3)] {
+        let _ = store.put_account(&account(bizid)).await;
+        let body = Some(Secret::new("{}"));
+        store.add_delivery(&Delivery { body, ..delivery(bizid, made_ms) }).await.unwrap();
+    }
+    // As a row of another's would be, that somebody has moved here.
+    home.tamper(
+        "UPDATE deliveries SET body = (SELECT body FROM deliveries WHERE id = 3) WHERE id = 1",
+    )
+    .await;
+    let next = store.next_deliveries().await.unwrap();
+    assert_eq!(
+        next.iter().map(|d| (d.id, d.body.is_some())).collect::<Vec<_>>(),
+        [(1, false), (3, true)]
+    );
+    assert_eq!(store.deliveries(None, None, ALL).await.unwrap().total, 3);
+
+    let outbox =
+        Outbox::new(store.clone(), Arc::new(Takes), Arc::new(SystemClock), Health::default());
+    let task = tokio::spawn(outbox.run());
+    while !store.next_deliveries().await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    task.abort();
+    let all = store.deliveries(None, None, ALL).await.unwrap().items;
+    let states: Vec<_> = all.iter().map(|d| (d.id, d.state)).collect();
+    let (delivered, failed) = (DeliveryState::Delivered, DeliveryState::Failed);
+    assert_eq!(states, [(3, delivered), (2, delivered), (1, failed)]);
+    assert!(all[2].outcome.contains("its row in the store is damaged"), "{}", all[2].outcome);
+}
+
+/// A back end that is told everything.
+#[derive(Debug)]
+struct Takes;
+
+#[async_trait]
+impl Post for Takes {
+    async fn post(&self, _: &Message) -> Result<u16, Undelivered> {
+        Ok(200)
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
 use thalweg_console::store::{self, Place, Store};
 use thalweg_testkit::folder::Folder;
 
@@ -48,6 +49,22 @@ impl Home {
 
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
         store::open(&self.place).await.unwrap()
+    }
+
+    /// Does something to the database behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &'static str) {
+        match &self.place.url {
+            Some(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            None => {
+                let file = self.place.data_dir.join("thalweg.db");
+                let url = format!("sqlite://{}", file.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
     }
 
     /// Another place of the same kind, with nothing in it.

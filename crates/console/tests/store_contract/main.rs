@@ -56,6 +56,8 @@ contract! {
     deliveries::each_account_waits_for_its_oldest,
     deliveries::lists_are_of_an_account_and_a_state,
     deliveries::numbers_are_in_order_however_many_write,
+    deliveries::one_that_cannot_be_decrypted_is_given_up_and_the_others_go_on,
+    publications::one_that_cannot_be_decrypted_leaves_the_others_in_the_list,
     statistics::minutes_add_up,
     statistics::points_are_of_a_stream_an_account_or_all,
     statistics::gaps_are_seen,

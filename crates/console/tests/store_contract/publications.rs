@@ -110,3 +110,21 @@ pub(crate) async fn streams_are_forbidden_for_a_while(home: Home) {
     assert!(!store.remove_forbid(&a.stream).await.unwrap());
     assert_eq!(store.forbids(Some("7"), 250).await.unwrap(), []);
 }
+
+pub(crate) async fn one_that_cannot_be_decrypted_leaves_the_others_in_the_list(home: Home) {
+    let store = home.open().await;
+    for (sequence, began_ms) in [("s1", 1), ("s2", 2)] {
+        let one = publication(sequence, &stream("7", "a"), began_ms);
+        store.publication_began(&one, None).await.unwrap();
+    }
+    home.tamper(
+        "UPDATE publications SET params = (SELECT params FROM publications WHERE sequence = 's2')
+            WHERE sequence = 's1'",
+    )
+    .await;
+    let open = store.open_publications().await.unwrap();
+    let params: Vec<_> = open.iter().map(|p| (p.sequence.as_str(), p.params.is_some())).collect();
+    assert_eq!(params, [("s1", false), ("s2", true)]);
+    assert!(store.publication_ended("s1", &end(9), None).await.unwrap(), "it ends all the same");
+    assert_eq!(store.publications(None, None, 0, 9, ALL).await.unwrap().total, 2);
+}

@@ -76,7 +76,7 @@ pub(crate) async fn whoever_opens_it_again_finds_all(home: Home) {
     assert_eq!(store.account("7").await.unwrap().unwrap().domains, account("7").domains);
     assert_eq!(store.users().await.unwrap(), [user("anna")]);
     assert_eq!(store.open_publications().await.unwrap(), [begun]);
-    assert_eq!(store.next_deliveries().await.unwrap()[0].body, secret("body", "7"));
+    assert_eq!(store.next_deliveries().await.unwrap()[0].body, Some(secret("body", "7")));
     assert_eq!(store.add_token(&token(2)).await, Ok(2), "numbers go on");
 }
 

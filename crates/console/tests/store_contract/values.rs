@@ -113,7 +113,7 @@ pub(crate) fn publication(sequence: &str, stream: &StreamId, began_ms: u64) -> P
         host: "push.example.com".to_owned(),
         agent: "encoder/1".to_owned(),
         protocol: "rtmp".to_owned(),
-        params: secret("params", sequence),
+        params: Some(secret("params", sequence)),
         began_ms,
         end: None,
     }
@@ -129,7 +129,7 @@ pub(crate) fn delivery(account: &str, made_ms: u64) -> Delivery {
         account: account.to_owned(),
         event: 321,
         stream: "live/x/a".to_owned(),
-        body: secret("body", account),
+        body: Some(secret("body", account)),
         state: DeliveryState::Pending,
         tries: 0,
         due_ms: made_ms,
