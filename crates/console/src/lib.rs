@@ -33,12 +33,20 @@ use axum::Router;
 
 /// What the operator's listener answers.
 pub fn router(console: &Console) -> Router {
-    api::router(console.clone()).merge(assets::router()).merge(public_router(console))
+    api::router(console.clone())
+        .merge(assets::console())
+        .merge(sdk_router())
+        .merge(public_router(console))
 }
 
 /// What the public listeners answer beside media: the old API, for accounts that want it.
 pub fn public_router(console: &Console) -> Router {
     compat::old_api::router(console.clone())
+}
+
+/// What they answer with a console and without: `<live-pusher>` and `<live-player>`, for pages of any host.
+pub fn sdk_router() -> Router {
+    assets::sdk()
 }
 
 /// What a demo answers there besides: URLs of its own for whoever asks. `clock` is the name of its clock.

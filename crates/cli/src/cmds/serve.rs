@@ -109,7 +109,9 @@ impl House {
         let server = server.with_remote(Arc::new(Asks(remote)));
         setup.bind(&server)?;
         let Books { store, register } = books;
-        let parts = Parts { hub, store, register, places: setup.places(), post };
+        let counts_waiting_max = setup.config.limits.counts_waiting_max;
+        let places = setup.places();
+        let parts = Parts { hub, store, register, places, post, counts_waiting_max };
         let console = Console::new(parts).await.context("in the store of accounts")?;
         Ok(House { server, setup, policy: None, console: Some(console) })
     }
@@ -133,6 +135,7 @@ impl House {
     pub(crate) async fn run(self, demo: Option<&Demo>, stop: impl Future<Output = ()>) {
         let House { server, console, .. } = self;
         let public = demo.map(thalweg_console::demo::router).unwrap_or_default();
+        let public = public.merge(thalweg_console::sdk_router());
         match console {
             None => server.run(Pages { public, ..Pages::default() }, stop).await,
             Some((console, tasks)) => {
