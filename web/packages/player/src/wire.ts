@@ -5,3 +5,4 @@ export { Misbehaved } from './misbehaved';
 export { Clock } from './rtmp-udp/clock';
 export * as control from './rtmp-udp/control';
 export * as media from './rtmp-udp/media';
+export * as session from './rtmp-udp/session';
