@@ -34,5 +34,6 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 long:
+	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture outage
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

@@ -32,6 +32,8 @@ has_browser() {
     done
 }
 has_old_back_end() { command -v python3 >/dev/null; }
+# A database that another program has locked, and one on a disk of its own that is full.
+has_outage() { command -v python3 >/dev/null; }
 has_ffmpeg_current() { [ -x "$current" ]; }
 # Not a peer of streams, but a database: scripts/postgres.sh starts a server of it for the tests.
 has_postgres() {
@@ -44,6 +46,7 @@ has_postgres() {
 has_networks() {
     command -v ip >/dev/null && [ -c /dev/net/tun ] && [ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null
 }
+has_disks() { [ "$(id -u)" = 0 ] && unshare --mount sh -c 'mount -t tmpfs none /mnt' 2>/dev/null; }
 
 # Debian's packages, when this is Debian and we may.
 if ! { has_ffmpeg && has_curl && has_rtmpdump && has_nginx_rtmp && has_gstreamer && has_tls && has_browser &&
@@ -97,6 +100,7 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
 
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
 peer old_back_end "apt-get install python3" 'first python3 --version'
+peer outage "apt-get install python3" 'first python3 --version'
 peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
 peer postgres "apt-get install postgresql" \
     'first "$(ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2>/dev/null | tail -n 1 || echo initdb)" --version'
@@ -118,6 +122,12 @@ if has_networks; then
 else
     echo "  networks         NOT TESTED: the lab makes none here (it takes root, ip, /dev/net/tun)"
     filter="${filter:+($filter) & }not (binary(lab) & test(/^in_networks_/))"
+fi
+if has_disks; then
+    echo "  disks            of a test's own, to be full: can be mounted"
+else
+    echo "  disks            NOT TESTED: what happens when one is full (it takes root, and unshare)"
+    filter="${filter:+($filter) & }not (binary(peers) & test(/^outage::on_a_full_disk/))"
 fi
 echo "${filter:-all()}" >target/peers/filter
 

@@ -66,6 +66,8 @@ pub struct Parts {
     pub places: Places,
     /// Who delivers callbacks.
     pub post: Arc<dyn Post>,
+    /// How many counts of a stream's minute wait in memory while the store does not work.
+    pub counts_waiting_max: usize,
 }
 
 /// Why there is no console.
@@ -92,7 +94,7 @@ impl Console {
     /// # Errors
     /// [`NoConsole`].
     pub async fn new(parts: Parts) -> Result<(Console, Tasks), NoConsole> {
-        let Parts { hub, store, register, places, post } = parts;
+        let Parts { hub, store, register, places, post, counts_waiting_max } = parts;
         let is_new = store.users().await?.is_empty();
         let setup = match is_new {
             true => Some(SetupToken::new().ok_or(NoConsole::NoRandom)?),
@@ -104,7 +106,8 @@ impl Console {
         let kept = Arc::clone(&store);
         let journal = Journal::new(&hub, kept, clock(), health.clone(), postman.clone());
         let journal = journal.map_err(|_| NoConsole::NoRandom)?;
-        let statistics = Statistics::new(&hub, Arc::clone(&store), clock(), health.clone());
+        let statistics = Statistics::new(&hub, Arc::clone(&store), clock(), health.clone())
+            .keeping(counts_waiting_max);
         let inner = Inner {
             hub,
             store,

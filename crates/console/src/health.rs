@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+use crate::clock::Clock;
 
 /// What works and what does not. Clones are the same.
 #[derive(Debug, Clone)]
@@ -58,6 +63,23 @@ impl Health {
         }
     }
 
+    /// Waits for the store on behalf of a part, and complains while it takes its time.
+    pub(crate) async fn patiently<T>(
+        &self,
+        part: &'static str,
+        clock: &dyn Clock,
+        work: impl Future<Output = T>,
+    ) -> T {
+        tokio::pin!(work);
+        match timeout(SLOW_AFTER, &mut work).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.failed(part, clock.now(), "the store does not answer");
+                work.await
+            }
+        }
+    }
+
     /// And loses something.
     pub(crate) fn lost(&self, part: &'static str, count: u64) {
         self.sender.send_if_modified(|all| {
@@ -79,3 +101,8 @@ impl Health {
         }
     }
 }
+
+/// From here on a store that does not answer is one that does not work. SQLite and PostgreSQL themselves
+/// give up waiting for a lock after two seconds. While somebody publishes something is written every two
+/// seconds: an operator hears of it within five.
+const SLOW_AFTER: Duration = Duration::from_millis(2500);

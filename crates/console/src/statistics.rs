@@ -26,6 +26,7 @@ pub struct Statistics {
     clock: Arc<dyn Clock>,
     health: Health,
     waiting: Mutex<Waiting>,
+    waiting_max: usize,
     news: Notify,
     before: Before,
 }
@@ -55,7 +56,13 @@ impl Statistics {
     ) -> Statistics {
         let (waiting, news) = (Mutex::default(), Notify::new());
         let before = Before::of(&hub.snapshot(std::time::Instant::now()), clock.now());
-        Statistics { hub: hub.clone(), store, clock, health, waiting, news, before }
+        let waiting_max = WAITING_MAX_USUAL;
+        Statistics { hub: hub.clone(), store, clock, health, waiting, waiting_max, news, before }
+    }
+
+    /// With room for so many counts while the store does not work.
+    pub fn keeping(self, waiting_max: usize) -> Statistics {
+        Statistics { waiting_max, ..self }
     }
 
     /// Counts until `stop`, then writes what is left, for some seconds at most.
@@ -91,7 +98,8 @@ impl Statistics {
         let now = self.clock.now();
         let snapshot = self.hub.snapshot(std::time::Instant::now());
         let from = before.at.min(now);
-        let lost = self.waiting().add(&minutes(&snapshot, before, now), from, now);
+        let new = minutes(&snapshot, before, now);
+        let lost = self.waiting().add(&new, from, now, self.waiting_max);
         if lost > 0 {
             self.health.lost(PART, lost);
         }
@@ -148,15 +156,7 @@ impl Statistics {
         &self,
         work: impl Future<Output = crate::store::Result<T>>,
     ) -> Result<T, String> {
-        tokio::pin!(work);
-        let answer = match timeout(SLOW_AFTER, &mut work).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.health.failed(PART, self.clock.now(), "the store does not answer");
-                work.await
-            }
-        };
-        answer.map_err(|e| e.to_string())
+        self.health.patiently(PART, &*self.clock, work).await.map_err(|e| e.to_string())
     }
 
     /// Forgets what is old, once an hour.
@@ -202,11 +202,11 @@ impl Waiting {
     }
 
     /// Adds counts, as far as there is room. Answers how many found none.
-    fn add(&mut self, minutes: &[Minute], from: u64, to: u64) -> u64 {
+    fn add(&mut self, minutes: &[Minute], from: u64, to: u64, waiting_max: usize) -> u64 {
         let mut lost = 0;
         for minute in minutes {
             let is_new = !self.minutes.contains_key(&(minute.at, minute.stream.clone()));
-            if is_new && self.minutes.len() >= WAITING_MAX {
+            if is_new && self.minutes.len() >= waiting_max {
                 lost += 1;
             } else {
                 self.merge(minute);
@@ -269,13 +269,10 @@ fn counters(stream: &StreamSnapshot) -> (u64, u64) {
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Minutes of streams that wait for the store: a hundred streams for eight hours, two thousand for 25
 /// minutes. With 200 bytes each 10 MB.
-const WAITING_MAX: usize = 50_000;
+const WAITING_MAX_USUAL: usize = 50_000;
 /// Minutes that are written at one time.
 const BATCH_MAX: usize = 1000;
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// From here on a store that does not answer is one that does not work. An operator hears of it within
-/// five seconds of the write, and of a failure at once.
-const SLOW_AFTER: Duration = Duration::from_secs(4);
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const DAY_S: u64 = 86_400;

@@ -228,6 +228,10 @@ pub struct Limits {
     /// Streams named in the metrics; the rest are summed up. Default 200.
     #[serde(deserialize_with = "within::<_, _, 0, 10_000>")]
     pub metrics_streams_max: usize,
+    /// Counts of a stream's minute that wait in memory while the store does not work; 200 bytes each.
+    /// What is more is lost, and the time marked. Default 50 000.
+    #[serde(deserialize_with = "within::<_, _, 1000, 10_000_000>")]
+    pub counts_waiting_max: usize,
     /// Seconds that a stop waits for peers to be told. Default 5, 0 to 600.
     #[serde(deserialize_with = "within::<_, _, 0, 600>")]
     pub stop_wait_s: u64,
@@ -447,6 +451,7 @@ impl Default for Limits {
             stream_bytes_max: 32 << 20,
             viewer_bytes_per_s_min: 1024,
             metrics_streams_max: 200,
+            counts_waiting_max: 50_000,
             stop_wait_s: 5,
         }
     }

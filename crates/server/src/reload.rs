@@ -64,6 +64,10 @@ fn waiting(old: &Config, new: &Config) -> Vec<&'static str> {
             "limits.metrics_streams_max",
             old.limits.metrics_streams_max == new.limits.metrics_streams_max,
         ),
+        (
+            "limits.counts_waiting_max",
+            old.limits.counts_waiting_max == new.limits.counts_waiting_max,
+        ),
     ];
     keys.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }

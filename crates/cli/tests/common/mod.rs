@@ -24,8 +24,12 @@ pub use thalweg_testkit::folder::Folder;
 /// The program under test.
 pub fn thalweg() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
-    command.env_remove("THALWEG_CONFIG").env("THALWEG_LOG_FORMAT", "json");
+    environment(&mut command);
     command
+}
+
+fn environment(command: &mut Command) -> &mut Command {
+    command.env_remove("THALWEG_CONFIG").env("THALWEG_LOG_FORMAT", "json")
 }
 
 /// A server in a folder of its own.
@@ -48,10 +52,16 @@ impl Server {
 
     /// Starts a server whose configuration has these lines too.
     pub fn with(name: &str, more: &str) -> Server {
+        Server::behind(name, more, |_| Vec::new())
+    }
+
+    /// The same, started by another program: `behind` says which, and its arguments, for a folder of
+    /// data.
+    pub fn behind(name: &str, more: &str, behind: impl FnOnce(&str) -> Vec<String>) -> Server {
         let folder = Folder::new(name);
         let config = folder.path().join("first.toml");
+        let data = folder.file("data");
         let text = |rtmp: u64, http: u64, operator: u64| {
-            let data = folder.path().join("data");
             format!(
                 "data_dir = {data:?}\n\
                  rtmp.listen = \"127.0.0.1:{rtmp}\"\n\
@@ -60,7 +70,9 @@ impl Server {
             )
         };
         std::fs::write(&config, text(0, 0, 0)).unwrap();
-        let mut child = thalweg()
+        let words = [behind(&data), vec![env!("CARGO_BIN_EXE_thalweg").to_owned()]].concat();
+        let mut child = environment(&mut Command::new(&words[0]))
+            .args(&words[1..])
             .args(["serve", "--config"])
             .arg(&config)
             .stdout(Stdio::piped())
@@ -77,6 +89,10 @@ impl Server {
         let config = folder.path().join("thalweg.toml");
         std::fs::write(&config, text(rtmp_port, http_port, operator_port)).unwrap();
         Server { child, folder, config, rtmp_port, http_port, operator_port, log, said }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Runs the program with this server's configuration.

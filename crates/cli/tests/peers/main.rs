@@ -16,5 +16,6 @@ mod ffmpeg_current;
 mod gstreamer;
 mod nginx_rtmp;
 mod old_back_end;
+mod outage;
 mod rtmpdump;
 mod tls;

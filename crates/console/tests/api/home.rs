@@ -73,6 +73,7 @@ impl Home {
             register: Arc::clone(&register),
             places: places(),
             post: Arc::new(Nowhere),
+            counts_waiting_max: 1000,
         };
         let (console, _) = Console::new(parts).await.unwrap();
         let router = thalweg_console::router(&console);
