@@ -1,0 +1,60 @@
+/** AAC: the AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1). */
+
+import { attempt, Bits, Writer } from '../bytes';
+import type { AudioConfig } from './config';
+
+/**
+ * Reads an AudioSpecificConfig; `null` when it is cut short or reserved values are used.
+ *
+ * ```text
+ * object type:5 (31: +32, 6 more) | rate index:4 (15: rate:24) | channels:4
+ * types 5 and 29: | extension rate index:4 (15: rate:24) | the core's object type:5
+ * then, for the plain kinds: | frame length flag:1, set for 960 samples instead of 1024
+ * ```
+ */
+export function parseConfig(bytes: Uint8Array): AudioConfig | null {
+  return attempt(() => {
+    const b = new Bits(bytes);
+    const type = objectType(b);
+    const sampleRate = readRate(b);
+    const channels = CHANNELS[b.u(4)];
+    if (sampleRate === 0 || channels === undefined) return null;
+    if (type === SBR || type === PS) {
+      readRate(b);
+      objectType(b);
+    }
+    // A configuration of two bytes has the flag; what is cut before it is of the usual length.
+    const isShort = attempt(() => b.bit()) ?? false;
+    return { codec: `mp4a.40.${type}`, sampleRate, channels, frameSamples: isShort ? 960 : 1024 };
+  });
+}
+
+/** An AudioSpecificConfig of AAC-LC. */
+export function lcConfig(sampleRate: number, channels: number): Uint8Array<ArrayBuffer> {
+  const index = RATES.indexOf(sampleRate);
+  const out = new Writer();
+  if (index >= 0) out.u16((LC << 11) | (index << 7) | (channels << 3));
+  else {
+    // The index 15 says that the rate follows, in 24 bits.
+    const low = sampleRate & 0x1ffff;
+    out.u16((LC << 11) | (15 << 7) | (sampleRate >>> 17)).u24((low << 7) | (channels << 3));
+  }
+  return out.bytes.slice();
+}
+
+function objectType(b: Bits): number {
+  const type = b.u(5);
+  return type === 31 ? 32 + b.u(6) : type;
+}
+
+function readRate(b: Bits): number {
+  const index = b.u(4);
+  return index === 15 ? b.u(24) : (RATES[index] ?? 0);
+}
+
+const LC = 2;
+const SBR = 5;
+const PS = 29;
+const RATES = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+/** By channel configuration; 0 leaves it to the stream, which then mostly has two. */
+const CHANNELS: readonly (number | undefined)[] = [2, 1, 2, 3, 4, 5, 6, 8];
