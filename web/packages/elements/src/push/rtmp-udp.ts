@@ -1,0 +1,294 @@
+/** Pushing over WebTransport: RTMP-UDP's control session and a stream for each frame. */
+
+import { body, type control, type Frame, session } from '@thalweg/player/wire';
+import { Outbox, type Outgoing } from './outbox';
+import type { Place } from './place';
+import { type Failure, Unconnected, type Uplink, type UplinkListener, type Vitals, within } from './uplink';
+
+export class RtmpUdp implements Uplink {
+  readonly transport = 'rtmp-udp';
+  readonly #transport: WebTransport;
+  readonly #session: session.Session;
+  readonly #control: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #listener: UplinkListener;
+  readonly #outbox = new Outbox(performance.now());
+  readonly #writers = new Map<number, WritableStreamDefaultWriter<Uint8Array>>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #started: ((failure: Failure | null) => void) | null = null;
+  #isOver = false;
+  #sentBytes = 0;
+  #lookedAt = performance.now();
+  #reported = { lost: 0, received: 0 };
+  #lostPerMille = 0;
+  #wasGated = false;
+
+  /**
+   * Connects and asks to publish.
+   * @throws Unconnected when the server says no, or nothing comes through.
+   */
+  static async connect(place: Place, listener: UplinkListener, signal: AbortSignal): Promise<RtmpUdp> {
+    if (typeof WebTransport === 'undefined') throw blocked('this browser, or this page, has no WebTransport');
+    const transport = await open(place.ull, signal);
+    const leave = () => transport.close();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      const shaken = within(HANDSHAKE_MAX_MS, transport.ready, () => blocked('no handshake over UDP'));
+      await shaken.catch((error: unknown) => {
+        throw error instanceof Unconnected ? error : blocked(`no handshake over UDP: ${wordsOf(error)}`);
+      });
+      const { readable, writable } = await transport.createBidirectionalStream({ sendOrder: Number.MAX_SAFE_INTEGER });
+      const uplink = new RtmpUdp(transport, readable, writable, place, listener);
+      await uplink.#publish();
+      return uplink;
+    } catch (error) {
+      transport.close();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  private constructor(
+    transport: WebTransport,
+    readable: ReadableStream<Uint8Array>,
+    writable: WritableStream<Uint8Array>,
+    { tcUrl, app, name }: Place,
+    listener: UplinkListener,
+  ) {
+    this.#transport = transport;
+    this.#control = writable.getWriter();
+    this.#reader = readable.getReader();
+    this.#listener = listener;
+    this.#session = new session.Session({ verb: 'publish', tcUrl, app, name });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    // Nobody waits for these: what fails shows where something is read or written.
+    this.#control.closed.catch(() => {});
+    void this.#listen();
+  }
+
+  send(frame: Frame): void {
+    if (this.#isOver) return;
+    const now = performance.now();
+    this.#outbox.push(frame, body.encodeBody(frame), now);
+    this.#mindGate(now);
+    this.#work(now);
+  }
+
+  look(now: number): Vitals {
+    const { video, audio } = this.#outbox.waiting;
+    const sentKbps = Math.round((this.#sentBytes * 8) / Math.max(1, now - this.#lookedAt));
+    [this.#sentBytes, this.#lookedAt] = [0, now];
+    const dropped = this.#wasGated || this.#outbox.isGated;
+    this.#wasGated = false;
+    const { given } = this.#outbox;
+    const path = this.#outbox.look(now);
+    return {
+      ...path,
+      lostPerMille: this.#lostPerMille,
+      dropped,
+      waitingVideo: video,
+      waitingAudio: audio,
+      sentKbps,
+      given,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    const isEmpty = () => this.#writers.size === 0;
+    for (const until = performance.now() + DRAIN_MAX_MS; !isEmpty() && performance.now() < until && !this.#isOver; ) {
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+    if (this.#isOver) return;
+    this.#session.close();
+    await within(LAST_WORD_MS, this.#say(), () => new Error('the last word')).catch(() => {});
+    await within(LAST_WORD_MS, this.#transport.closed, () => new Error('the last word')).catch(() => {});
+    this.abort();
+  }
+
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#timer);
+    this.#writers.clear();
+    this.#reader.cancel().catch(() => {});
+    // A session that failed already throws.
+    try {
+      this.#transport.close();
+    } catch {}
+  }
+
+  #publish(): Promise<void> {
+    const answer = new Promise<Failure | null>((resolve) => {
+      this.#started = resolve;
+    });
+    const late = () => new Unconnected({ kind: 'lost', code: 3003, message: 'the server does not answer' });
+    const asked = within(ANSWER_MAX_MS, answer, late).then((failure) => {
+      if (failure) throw new Unconnected(failure);
+    });
+    void this.#say();
+    return asked.finally(() => {
+      this.#started = null;
+    });
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for (;;) {
+        const { value, done } = await this.#reader.read();
+        if (done) break;
+        for (const event of this.#session.handleBytes(value)) this.#handle(event);
+        await this.#say();
+      }
+      await this.#transport.closed;
+      this.#end({ kind: 'lost', code: 3005, message: 'the server closed the connection' });
+    } catch (error) {
+      this.#end({ kind: 'lost', code: 3005, message: wordsOf(error) });
+    }
+  }
+
+  #handle(event: session.SessionEvent): void {
+    switch (event.kind) {
+      case 'started':
+        this.#started?.(null);
+        break;
+      case 'refused':
+      case 'ended':
+        this.#end(failureOf(event.status));
+        break;
+      case 'key-request':
+        this.#outbox.handleKeyRequest();
+        this.#listener.keyWanted();
+        break;
+      case 'report':
+        this.#heed(event.report);
+        break;
+      case 'clock-request':
+        this.#session.answerClock(event.id, event.asked, Date.now());
+    }
+  }
+
+  /** What the server says it has: of the frames since the last time, how many did not come. */
+  #heed({ videoLost, audioLost, videoReceived, audioReceived }: control.Report): void {
+    const [lost, received] = [videoLost + audioLost, videoReceived + audioReceived];
+    const [newLost, newReceived] = [lost - this.#reported.lost, received - this.#reported.received];
+    this.#lostPerMille = newLost > 0 ? (newLost * 1000) / Math.max(1, newLost + newReceived) : 0;
+    this.#reported = { lost, received };
+  }
+
+  /** Ends by itself, and says so once. */
+  #end(failure: Failure): void {
+    if (this.#isOver) return;
+    this.abort();
+    if (this.#started) this.#started(failure);
+    else this.#listener.ended(failure);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#outbox.handleTimeout(now);
+    this.#mindGate(now);
+    this.#work(now);
+  }
+
+  /** Pictures are held back until a key frame; one is wanted as soon as the path has room for it. */
+  #mindGate(now: number): void {
+    this.#wasGated ||= this.#outbox.isGated;
+    if (this.#outbox.isKeyDue(now)) this.#listener.keyWanted();
+  }
+
+  #work(now: number): void {
+    if (this.#isOver) return;
+    const messages = this.#outbox.takeMessages();
+    for (const message of messages) this.#session.say(message);
+    if (messages.length > 0) void this.#say();
+    for (const { id, code } of this.#outbox.takeResets()) {
+      const writer = this.#writers.get(id);
+      this.#writers.delete(id);
+      writer?.abort(new WebTransportError('given up', { streamErrorCode: code })).catch(() => {});
+    }
+    for (let next = this.#outbox.next(now); next; next = this.#outbox.next(now)) void this.#write(next);
+  }
+
+  /** A stream of media. That it is closed means that the server has all of it. */
+  async #write({ id, sendOrder, chunks }: Outgoing): Promise<void> {
+    try {
+      const stream = await this.#transport.createUnidirectionalStream({ sendOrder });
+      if (this.#isOver) return;
+      const writer = stream.getWriter();
+      writer.closed.catch(() => {});
+      this.#writers.set(id, writer);
+      for (const chunk of chunks) {
+        this.#sentBytes += chunk.length;
+        writer.write(chunk).catch(() => {});
+      }
+      await writer.close();
+    } catch {
+      // Reset by ourselves, or the connection is over; the control stream says which.
+    } finally {
+      this.#writers.delete(id);
+    }
+    const now = performance.now();
+    this.#outbox.handleDone(id, now);
+    this.#work(now);
+  }
+
+  async #say(): Promise<void> {
+    const bytes = this.#session.pollTransmit();
+    if (bytes) await this.#control.write(bytes).catch(() => {});
+  }
+}
+
+/** Where it is served, and which certificates are the server's own. */
+async function open(ull: string, signal: AbortSignal): Promise<WebTransport> {
+  let answer: Response;
+  try {
+    const timeout = AbortSignal.timeout(DISCOVERY_MAX_MS);
+    answer = await fetch(ull, { credentials: 'omit', signal: AbortSignal.any([signal, timeout]) });
+  } catch (error) {
+    throw blocked(`${ull} does not answer: ${wordsOf(error)}`);
+  }
+  if (!answer.ok) throw blocked(`the server has no RTMP over UDP: ${answer.status}`);
+  const found = placeOfUll(await answer.json().catch(() => null));
+  if (!found) throw blocked(`${ull} answers something else`);
+  return new WebTransport(found.url, { serverCertificateHashes: found.hashes, congestionControl: 'low-latency' });
+}
+
+function placeOfUll(answer: unknown): { url: string; hashes: WebTransportHash[] } | null {
+  if (typeof answer !== 'object' || answer === null) return null;
+  const { host, udpPort, path, certSha256 } = answer as Record<string, unknown>;
+  if (typeof host !== 'string' || typeof udpPort !== 'number' || typeof path !== 'string') return null;
+  const hashes = (Array.isArray(certSha256) ? certSha256 : []).map((hex: unknown) => ({
+    algorithm: 'sha-256',
+    value: Uint8Array.from(String(hex).match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
+  }));
+  return { url: `https://${host.includes(':') ? `[${host}]` : host}:${udpPort}${path}`, hashes };
+}
+
+function failureOf({ code, reason, description, isError }: session.Status): Failure {
+  const message = description || code;
+  // A server that stops comes back, and a publisher that was replaced had better not.
+  if (reason === 'stopping' || code === 'NetConnection.Connect.AppShutdown')
+    return { kind: 'lost', code: 3005, message };
+  if (code === 'NetConnection.Connect.Closed') return { kind: 'lost', code: 3005, message };
+  return { kind: 'refused', reason: reason || (isError ? 'refused' : 'ended'), message };
+}
+
+function blocked(message: string): Unconnected {
+  return new Unconnected({ kind: 'blocked', message });
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Where UDP is blocked nothing answers. */
+const HANDSHAKE_MAX_MS = 1000;
+const DISCOVERY_MAX_MS = 3000;
+/** A server may have to ask an account's own back end first. */
+const ANSWER_MAX_MS = 30_000;
+/** Deadlines are hundreds of ms. */
+const TICK_MS = 25;
+const DRAIN_MAX_MS = 1000;
+const LAST_WORD_MS = 500;

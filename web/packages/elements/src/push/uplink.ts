@@ -1,0 +1,62 @@
+/** What carries frames to a server: over WebTransport (`rtmp-udp.ts`) or over a WebSocket (`ws-flv.ts`). */
+
+import type { Frame } from '@thalweg/player/wire';
+import type { Look } from './bitrate';
+
+export interface Uplink {
+  readonly transport: 'rtmp-udp' | 'ws-flv';
+  /** Gives a frame to the network. It never waits: what the network is too slow for is given up. */
+  send(frame: Frame): void;
+  /** How it fares since the last look. */
+  look(now: number): Vitals;
+  /** Ends the stream politely, once the server has the last of it, a second later at most. */
+  close(): Promise<void>;
+  /** Lets go of everything at once. */
+  abort(): void;
+}
+
+export interface Vitals extends Look {
+  /** Frames that wait here, or are on their way. */
+  waitingVideo: number;
+  waitingAudio: number;
+  /** kbit/s that went out. */
+  sentKbps: number;
+  /** How unevenly the path takes what is sent, ms. */
+  jitterMs: number;
+  /** Frames given up so far. */
+  given: number;
+}
+
+/** Whom an uplink tells. */
+export interface UplinkListener {
+  /** The next picture has to be a key frame. */
+  keyWanted(): void;
+  /** It is over, not by {@link Uplink.close}. The last call there is. */
+  ended(failure: Failure): void;
+}
+
+/** What went wrong with a connection, or on the way to one. */
+export type Failure =
+  /** The server said no, or no longer: `reason` is its word for it. */
+  | { kind: 'refused'; reason: string; message: string }
+  /** Nothing, or nothing any more, comes through: `code` is 3001 to 3005. */
+  | { kind: 'lost'; code: number; message: string }
+  /** Not this way, from here: another transport may do. */
+  | { kind: 'blocked'; message: string };
+
+/** A {@link Failure} that is thrown on the way to a connection. */
+export class Unconnected extends Error {
+  override readonly name = 'Unconnected';
+
+  constructor(readonly failure: Failure) {
+    super(failure.message);
+  }
+}
+
+/** `promise`, or what `late` says after so long. Whoever loses the race is not waited for. */
+export function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), ms);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
