@@ -121,7 +121,6 @@ module.exports = {
   },
   lowLatency: {
     title: 'Low-latency play',
-    clock: 'Clock',
     asking: "Asking for the clock's URL…",
     anew: 'New URL',
     url: 'URL for RTC mode',

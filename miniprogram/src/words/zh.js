@@ -120,7 +120,6 @@ module.exports = {
   },
   lowLatency: {
     title: '低延时播放',
-    clock: '时钟',
     asking: '正在取时钟的地址…',
     anew: '换新地址',
     url: 'RTC 播放地址',

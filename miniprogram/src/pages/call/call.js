@@ -27,15 +27,13 @@ Component({
     src: '',
     theirNotice: '',
   },
-  pageLifetimes: {
-    show() {
+  methods: {
+    onShow() {
       this.resumePush();
     },
-    hide() {
+    onHide() {
       this.pausePush();
     },
-  },
-  methods: {
     /** Mine: a URL of its own for each call, for the old one may have been shown to somebody. */
     async start() {
       if (this.data.asking || this.data.pushOn) return;

@@ -29,18 +29,15 @@ Component({
       this.stopClock();
     },
   },
-  pageLifetimes: {
-    show() {
-      this.startClock();
-    },
-    hide() {
-      this.stopClock();
-    },
-  },
   methods: {
-    onLoad() {
-      this.startClock();
+    onReady() {
       return this.askClock();
+    },
+    onShow() {
+      this.startClock();
+    },
+    onHide() {
+      this.stopClock();
     },
     async askClock() {
       if (this.data.asking) return;

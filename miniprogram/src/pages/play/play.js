@@ -61,7 +61,7 @@ Component({
     /** What plays starts again: the cache is a matter of the start. @param {{ min: number, max: number }} cache */
     changeCache(cache) {
       this.setCache(cache);
-      if (this.data.playOn) this.beginPlay({});
+      if (this.data.playOn) this.beginPlay({ src: this.data.src });
     },
     /** @param {{ min: number, max: number }} cache */
     setCache(cache) {

@@ -8,6 +8,7 @@ const { book, explain, fill } = require('../../utils/words.js');
 
 /** Milliseconds: the page that Start opens takes a moment to come. */
 const START_APART = 1000;
+const mayStart = once(START_APART);
 
 Component({
   behaviors: [worded('pushConfig')],
@@ -21,7 +22,6 @@ Component({
     rate: '',
     orientation: 'vertical',
     audioOnly: false,
-    mayStart: once(START_APART),
   },
   lifetimes: {
     attached() {
@@ -73,7 +73,7 @@ Component({
       const { url, mode, orientation, audioOnly } = this.data;
       const problem = pushProblem(url);
       if (problem) return this.setData({ notice: explain({ problem }) });
-      if (!this.data.mayStart()) return;
+      if (!mayStart()) return;
       const query = { url: encodeURIComponent(url), mode, orientation, audioOnly: audioOnly ? '1' : '' };
       const text = Object.entries(query).map((pair) => pair.join('='));
       wx.navigateTo({ url: `/pages/push/push?${text.join('&')}` });

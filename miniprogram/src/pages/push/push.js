@@ -12,27 +12,26 @@ Component({
     beautyOn: false,
     beauty: { beauty: 0, whiteness: 0 },
   },
-  pageLifetimes: {
-    show() {
+  methods: {
+    onShow() {
       this.resumePush();
     },
-    hide() {
+    onHide() {
       this.pausePush();
     },
-  },
-  methods: {
     /** @param {{ url?: string, mode?: string, orientation?: string, audioOnly?: string }} query */
     onLoad({ url = '', mode = '', orientation, audioOnly }) {
-      this.setData(
-        {
-          // WeChat hands the query over as it was written.
-          url: decodeURIComponent(url),
-          preset: pushPreset(mode),
-          orientation: orientation === 'horizontal' ? orientation : 'vertical',
-          audioOnly: Boolean(audioOnly),
-        },
-        () => this.start(),
-      );
+      this.setData({
+        // WeChat hands the query over as it was written.
+        url: decodeURIComponent(url),
+        preset: pushPreset(mode),
+        orientation: orientation === 'horizontal' ? orientation : 'vertical',
+        audioOnly: Boolean(audioOnly),
+      });
+    },
+    /** Before that the tag cannot be reached. */
+    onReady() {
+      return this.start();
     },
     start() {
       return this.askAndPush(!this.data.audioOnly);
