@@ -1,12 +1,12 @@
 #!/bin/sh
-# The pages of the console, which are built by Node and kept in the repository.
+# The pages of the console and of the demo, which are built by Node and kept in the repository.
 #
 #   scripts/web.sh check    tests them, builds them anew, and compares that with what is kept
 #   scripts/web.sh build    builds them to where they are kept
 #   scripts/web.sh walk     goes through them with a browser, against the mock of the API
 set -eu
 cd "$(dirname "$0")/.."
-pages=$PWD/crates/console/assets/console
+kept=$PWD/crates/console/assets
 
 command -v node >/dev/null && command -v npm >/dev/null || {
     echo "node is missing: install Node 20.19 or newer with npm (https://nodejs.org)"
@@ -30,15 +30,18 @@ check)
     install
     made=$(mktemp -d)
     trap 'rm -rf "$made"' EXIT
-    (cd web/console && npm test --silent && OUT_DIR="$made/console" npm run build --silent >"$made/log" 2>&1) || {
+    (cd web/console && npm test --silent &&
+        OUT_DIR="$made/console" DEMO_DIR="$made/demo" npm run build --silent >"$made/log" 2>&1) || {
         [ ! -e "$made/log" ] || cat "$made/log"
         exit 1
     }
-    diff -rq "$made/console" "$pages" || {
-        echo "crates/console/assets/console is not what web/console makes: scripts/web.sh build"
-        exit 1
-    }
-    echo "the console's pages are what web/console makes"
+    for pages in console demo; do
+        diff -rq "$made/$pages" "$kept/$pages" || {
+            echo "crates/console/assets/$pages is not what web/console makes: scripts/web.sh build"
+            exit 1
+        }
+    done
+    echo "the pages of console and demo are what web/console makes"
     ;;
 build)
     install

@@ -1,18 +1,29 @@
-//! The demo's page, for a phone in the room: what to open, and whom to trust.
+//! The demo's pages, for a phone in the room: push, watch, call, and whom to trust. `web/console/demo` makes them.
 
-use axum::Router;
-use axum::http::header;
-use axum::response::{Html, IntoResponse, Redirect};
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use axum::{Json, Router};
+use rust_embed::RustEmbed;
 use serde::Serialize;
 
-/// What the page shows.
+use crate::assets;
+use crate::clock::{Clock, SystemClock};
+
+/// What the pages show of this server.
 #[derive(Debug, Clone, Serialize)]
 pub struct Demo {
-    /// Path and query of the clock as FLV: the page watches it by WebSocket.
+    /// Path and query of the clock as FLV: the first page watches it by WebSocket.
     pub clock_path: String,
     /// What to open in a player, with a word for each.
     pub watch: Vec<Link>,
+    /// These pages by https, if it is spoken: elsewhere than on this machine camera and microphone need it.
+    pub secure: Option<String>,
+    /// The console, which is for this machine unless its operator opens it to others.
+    pub console: Option<String>,
     /// SHA-256 of the authority's certificate, if there is one of our own.
     pub fingerprint: Option<String>,
     /// The authority's certificate, PEM.
@@ -29,20 +40,43 @@ pub struct Link {
     pub url: String,
 }
 
+/// This machine's clock, which the test clock shows: a page learns from it how wrong its own is.
+#[derive(Debug, Serialize)]
+struct Now {
+    unix_ms: u64,
+}
+
+/// The files the pages are made of.
+#[derive(RustEmbed)]
+#[folder = "assets/demo"]
+struct Files;
+
 /// The pages under `/demo/`.
 pub fn router(demo: &Demo) -> Router {
-    let page = page(demo);
-    let authority = demo.authority.clone().unwrap_or_default();
-    let router = Router::new()
-        .route("/", get(|| async { Redirect::temporary("/demo/") }))
-        .route("/demo", get(|| async { Redirect::temporary("/demo/") }))
+    let file = |path: &str, headers: &HeaderMap| assets::file::<Files>(path, headers, &PAGES);
+    let data = Arc::new(demo.clone());
+    let mut router = Router::new()
+        .route("/", get(home))
+        .route("/demo", get(home))
         .route(
-            "/demo/",
-            get(move || async move { ([POLICY, NO_STORE], Html(page)).into_response() }),
+            "/demo/data.json",
+            get(move || async move { ([NO_STORE], Json(Demo::clone(&data))) }),
+        )
+        .route("/demo/time", get(time))
+        .route(
+            "/demo/{*path}",
+            get(move |Path(path): Path<String>, headers: HeaderMap| async move {
+                file(&path, &headers)
+            }),
         );
-    if authority.is_empty() {
-        return router;
+    // One file is all the pages: it looks at its own address.
+    for path in ["/demo/", "/demo/push", "/demo/play", "/demo/rtc", "/demo/call"] {
+        let page = move |headers: HeaderMap| async move { file("index.html", &headers) };
+        router = router.route(path, get(page));
     }
+    let Some(authority) = demo.authority.clone() else {
+        return router;
+    };
     let certificate = [
         (header::CONTENT_TYPE, "application/x-x509-ca-cert"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"thalweg-authority.crt\""),
@@ -50,17 +84,24 @@ pub fn router(demo: &Demo) -> Router {
     router.route("/demo/authority.crt", get(move || async move { (certificate, authority) }))
 }
 
-fn page(demo: &Demo) -> String {
-    let data = serde_json::to_string(demo).unwrap_or_default();
-    // Within a script nothing may look like its end.
-    PAGE.replace("{{demo}}", &data.replace('<', "\\u003c"))
+async fn home() -> Redirect {
+    Redirect::temporary("/demo/")
 }
 
-const PAGE: &str = include_str!("demo/page.html");
-/// The page's own script and style, and nothing from anywhere else.
-const POLICY: (header::HeaderName, &str) = (
-    header::CONTENT_SECURITY_POLICY,
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' \
-     ws: wss:; img-src data:",
-);
-const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+async fn time() -> impl IntoResponse {
+    ([NO_STORE], Json(Now { unix_ms: SystemClock.now_ms() }))
+}
+
+/// The pages' own scripts and those of the elements, among them the encoder of sound, which is WebAssembly; they play
+/// whatever server's streams they are told to.
+const PAGES: [(HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data: blob:; connect-src 'self' http: ws: https: wss:; media-src blob:; \
+         worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+const NO_STORE: (HeaderName, &str) = (header::CACHE_CONTROL, "no-store");

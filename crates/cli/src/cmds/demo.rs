@@ -93,7 +93,7 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     if args.lan {
         print_for_the_room(&setup.config, authority.as_ref());
     }
-    let page = page(&clock, authority.as_ref());
+    let page = page(&house, &clock, authority.as_ref());
     let front_door = reachable(server.rtmp_address()?);
     let own_url = clock.push.to(front_door.ip().to_string(), front_door.port());
     let (stop, stopped) = watch::channel(false);
@@ -186,9 +186,8 @@ fn print_play(play: &PlayUrls) {
 
 /// What a phone in the room is pointed at, and what it has to trust for that.
 fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
-    let Config { public_host: host, .. } = config;
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    let page = format!("https://{host}:{}/demo/", config.public_https_port());
+    let host = bracketed(&config.public_host);
+    let page = secure_page(config);
     show::line("On a phone in the room:");
     show::line(format_args!("  {page}\n"));
     // A code that cannot be made is no reason not to start.
@@ -211,8 +210,19 @@ fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
     }
 }
 
-/// What the page shows.
-fn page(clock: &Sheet, authority: Option<&Authority>) -> Demo {
+/// The demo's pages by https.
+fn secure_page(config: &Config) -> String {
+    format!("https://{}:{}/demo/", bracketed(&config.public_host), config.public_https_port())
+}
+
+/// A host as it stands in a URL.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// What the pages show.
+fn page(house: &House, clock: &Sheet, authority: Option<&Authority>) -> Demo {
+    let config = &house.setup.config;
     let path = clock.play.ws.splitn(4, '/').nth(3).unwrap_or_default();
     let link = |name: &str, url: &String| Link { name: name.to_owned(), url: url.clone() };
     let PlayUrls { rtmp, flv, rtmps, https_flv, .. } = &clock.play;
@@ -226,6 +236,8 @@ fn page(clock: &Sheet, authority: Option<&Authority>) -> Demo {
     Demo {
         clock_path: format!("/{path}"),
         watch,
+        secure: config.has_certificate().then(|| secure_page(config)),
+        console: house.console_url(),
         fingerprint: authority.map(|a| a.fingerprint().to_owned()),
         authority: authority.map(|a| a.certificate().to_owned()),
     }

@@ -1,54 +1,16 @@
-/** The two languages, and which one is spoken. */
+/** The two languages' texts. */
 
-import { computed, ref, watch } from 'vue';
+import { computed } from 'vue';
 import { en } from './en';
+import { type Language, language, type Loose } from './speech';
 import { zh } from './zh';
 
-export type Language = 'en' | 'zh';
+export { firstLanguage, type Language, language, speak } from './speech';
+
 /** What every language has to have. */
 export type Dictionary = Loose<typeof en>;
 
-/** The same shape, with any text for a text. */
-type Loose<T> = T extends string
-  ? string
-  : T extends (...args: infer A) => string
-    ? (...args: A) => string
-    : { [K in keyof T]: Loose<T[K]> };
-
 export const dictionaries: Record<Language, Dictionary> = { en, zh };
-
-const KEPT = 'thalweg.language';
-
-/** Whose language is kept, or else the browser's. */
-export function firstLanguage(kept: string | null, browser: readonly string[]): Language {
-  if (kept === 'en' || kept === 'zh') return kept;
-  return browser[0]?.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-}
-
-function kept(): string | null {
-  try {
-    return localStorage.getItem(KEPT);
-  } catch {
-    return null;
-  }
-}
-
-export const language = ref<Language>(
-  typeof navigator === 'undefined' ? 'en' : firstLanguage(kept(), navigator.languages ?? [navigator.language]),
-);
 
 /** The texts of the language spoken. */
 export const t = computed(() => dictionaries[language.value]);
-
-export function speak(next: Language): void {
-  language.value = next;
-  try {
-    localStorage.setItem(KEPT, next);
-  } catch {
-    // Then it is asked of the browser next time.
-  }
-}
-
-if (typeof document !== 'undefined') {
-  watch(language, (now) => { document.documentElement.lang = now === 'zh' ? 'zh-CN' : 'en'; }, { immediate: true });
-}
