@@ -139,16 +139,17 @@ async fn nobody_answers_at_a_databases_address() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
-/// The disk is full as soon as a file has a megabyte: the shell sees to it.
+/// The disk is full as soon as a file has a megabyte: the shell sees to it. Then there is room again.
 #[tokio::test]
-async fn a_full_disk_is_told_and_loses_nothing() {
+async fn a_full_disk_is_told_and_loses_nothing_and_is_written_again_when_there_is_room() {
     let folder = Folder::new("faults-full");
     let exe = std::env::current_exe().unwrap();
-    let limited = format!("ulimit -f 2048; trap '' XFSZ; exec '{}' \"$@\"", exe.display());
+    let limited = format!("ulimit -S -f 2048; trap '' XFSZ; exec '{}' \"$@\"", exe.display());
     let mut child = Command::new("sh");
     child.args(["-c", &limited, "sh"]);
     let (told, _) = written(run_child(&mut child, folder.path()), usize::MAX);
     assert!(told.iter().any(|line| line.contains("unavailable after")), "{told:?}");
+    assert!(told.last().unwrap().starts_with('s'), "it is written again: {told:?}");
     check(folder.path(), &told).await;
 }
 
@@ -172,20 +173,31 @@ async fn child_that_writes() {
     let folder = std::env::var("THALWEG_TEST_CHILD").unwrap();
     let store = store::open(&Place::folder(folder)).await.unwrap();
     let first = store.publications(None, None, 0, u64::MAX, ALL).await.unwrap().total;
+    let mut was_full = false;
     for i in first.. {
         let mut one = publication(&format!("s{i}"), &stream("7", "a"), i);
         // Some kilobytes a row, so that it does not take for ever until the disk is full.
         one.agent = "x".repeat(4000);
         let began = Instant::now();
         match store.publication_began(&one, Some(&delivery("7", i))).await {
-            Ok(()) => println!("acked s{i}"),
+            Ok(()) => {
+                println!("acked s{i}");
+                if was_full {
+                    return;
+                }
+            }
             Err(StoreError::Unavailable(_)) => {
+                assert!(!was_full, "there is room again");
                 assert!(began.elapsed() < Duration::from_secs(5));
                 // It still answers whoever asks.
                 let total = store.publications(None, None, 0, u64::MAX, ALL).await.unwrap().total;
                 assert_eq!(total, i);
                 println!("acked unavailable after {i}");
-                return;
+                let pid = std::process::id().to_string();
+                let mut lift = Command::new("prlimit");
+                lift.args(["--pid", &pid, "--fsize=unlimited"]);
+                assert!(lift.status().unwrap().success());
+                was_full = true;
             }
             Err(other) => panic!("{other}"),
         }

@@ -2,7 +2,7 @@
 //!
 //! One module a peer, named after it, so that `SKIP_PEERS=1 make test` can leave out those that are
 //! not installed. `scripts/peers.sh` installs them and says which there are.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../common/mod.rs"]
 mod common;
