@@ -9,6 +9,7 @@ export class WsFlv implements Uplink {
   readonly #socket: WebSocket;
   readonly #listener: UplinkListener;
   readonly #queue: Queue;
+  readonly #said = new Map<Frame['kind'], Uint8Array>();
   #isOver = false;
 
   /**
@@ -58,11 +59,13 @@ export class WsFlv implements Uplink {
   send(frame: Frame): void {
     if (this.#isOver || this.#socket.readyState !== WebSocket.OPEN) return;
     const now = performance.now();
+    const bytes = body.encodeBody(frame);
+    if (frame.config && !this.#isNew(frame.kind, bytes)) return;
     this.#queue.look(this.#socket.bufferedAmount, now);
     const isLetThrough = this.#queue.letsThrough(frame, now);
     if (this.#queue.isKeyDue(now)) this.#listener.keyWanted();
     if (!isLetThrough) return;
-    const tag = mux.tag(TYPES[frame.kind], Math.round(frame.dts), body.encodeBody(frame));
+    const tag = mux.tag(TYPES[frame.kind], Math.round(frame.dts), bytes);
     this.#queue.push(frame.kind, tag.length, now);
     this.#socket.send(tag);
   }
@@ -85,6 +88,14 @@ export class WsFlv implements Uplink {
     this.#isOver = true;
     this.#socket.onclose = null;
     this.#socket.close();
+  }
+
+  /** Configuration is said when it is new. */
+  #isNew(kind: Frame['kind'], config: Uint8Array): boolean {
+    const said = this.#said.get(kind);
+    if (said && said.length === config.length && said.every((byte, at) => byte === config[at])) return false;
+    this.#said.set(kind, config);
+    return true;
   }
 
   #end(failure: Failure): void {

@@ -1,0 +1,87 @@
+/** Background music: a file that viewers hear beside the microphone. */
+
+import type { Mixer } from './mixer';
+
+export interface MusicListener {
+  start(): void;
+  /** Ms, of the file. */
+  progress(progress: number, duration: number): void;
+  complete(): void;
+}
+
+export class Music {
+  readonly #element = new Audio();
+  readonly #gain: GainNode;
+  readonly #node: MediaElementAudioSourceNode;
+  readonly #listener: MusicListener;
+  readonly #endMs: number;
+  #isOver = false;
+
+  /** Plays `url`, from and to these moments of it. @throws when it cannot be loaded. */
+  static async play(
+    url: string,
+    { startTimeMs = 0, endTimeMs = Number.POSITIVE_INFINITY }: { startTimeMs?: number; endTimeMs?: number },
+    mixer: Mixer,
+    listener: MusicListener,
+  ): Promise<Music> {
+    const music = new Music(url, startTimeMs, endTimeMs, mixer, listener);
+    try {
+      await music.#element.play();
+    } catch (error) {
+      music.stop();
+      throw error;
+    }
+    if (!music.#isOver) listener.start();
+    return music;
+  }
+
+  private constructor(url: string, startMs: number, endMs: number, mixer: Mixer, listener: MusicListener) {
+    this.#listener = listener;
+    this.#endMs = endMs;
+    this.#element.crossOrigin = 'anonymous';
+    this.#element.src = url;
+    this.#element.currentTime = startMs / 1000;
+    this.#node = mixer.context.createMediaElementSource(this.#element);
+    this.#gain = mixer.context.createGain();
+    this.#node.connect(this.#gain);
+    mixer.connectMusic(this.#gain);
+    this.#element.ontimeupdate = () => this.#progress();
+    this.#element.onended = () => this.#complete();
+  }
+
+  pause(): void {
+    this.#element.pause();
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#isOver) await this.#element.play();
+  }
+
+  /** 0 to 1. */
+  setVolume(volume: number): void {
+    this.#gain.gain.value = volume;
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#element.ontimeupdate = this.#element.onended = null;
+    this.#element.pause();
+    this.#element.removeAttribute('src');
+    this.#element.load();
+    this.#node.disconnect();
+    this.#gain.disconnect();
+  }
+
+  #progress(): void {
+    const { currentTime, duration } = this.#element;
+    const [progress, whole] = [Math.round(currentTime * 1000), Math.round(duration * 1000)];
+    if (Number.isFinite(whole)) this.#listener.progress(progress, whole);
+    if (progress >= this.#endMs) this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.#listener.complete();
+  }
+}
