@@ -2,8 +2,13 @@
 //! programs and is made from this.
 #![allow(unused_qualifications, reason = "what describes the handlers writes its paths out")]
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,8 +45,31 @@ pub(crate) fn router(console: Console) -> Router {
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { (json, document) }))
         .method_not_allowed_fallback(not_so)
         .route("/api/{*path}", axum::routing::any(nothing_here))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(to_the_end))
         .with_state(console)
 }
+
+/// What changes something is done to its end, also when whoever asked hangs up or is not waited for any more: between
+/// the store and what is made of it, between the change and the line of the audit, there is no place to stop.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let work = tokio::time::timeout(CHANGE_MAX, next.run(request));
+    match tokio::spawn(work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// A change that nobody waits for any more: longer than all the store's own bounds together, so that it is only a body
+/// that never comes which is given up.
+const CHANGE_MAX: Duration = Duration::from_secs(60);
+/// Of a request. The longest is the gate's table: 200 rows of 200 names, each of which is some 20 characters, 60 bytes
+/// of Chinese.
+const BODY_BYTES_MAX: usize = 3 << 20;
 
 /// A path that is asked another way.
 async fn not_so() -> ApiError {

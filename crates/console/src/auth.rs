@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use thalweg_hub::address_of;
+
 use crate::limiter::Limiter;
 use crate::model::{Role, Secret};
 
@@ -75,8 +77,8 @@ impl Passwords {
     /// # Errors
     /// Seconds until there is another.
     pub(crate) fn take_try(&self, login: &str, peer: Option<IpAddr>) -> Result<(), u64> {
-        self.by_address.take(&peer)?;
-        self.by_login.take(&login.to_owned())
+        self.by_address.take(&peer.map(address_of))?;
+        self.by_login.take(&login.chars().take(LOGIN_CHARS_MAX).collect())
     }
 
     /// Whether a password is the one of a hash; without a hash it takes as long and is not.
@@ -89,6 +91,38 @@ impl Passwords {
                 .is_ok_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok())
         };
         tokio::task::spawn_blocking(check).await.unwrap_or(false) && is_somebody
+    }
+}
+
+/// Bounds how often a program may ask: each request with a token, right or wrong, is a look into the store.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    any: Limiter<IpAddr>,
+    wrong: Limiter<IpAddr>,
+}
+
+impl Tokens {
+    pub(crate) fn new() -> Tokens {
+        Tokens {
+            any: Limiter::per_minute(REQUESTS_PER_ADDRESS),
+            wrong: Limiter::per_minute(WRONG_PER_ADDRESS),
+        }
+    }
+
+    /// Takes one of an address's requests.
+    ///
+    /// # Errors
+    /// Seconds until there is another.
+    pub(crate) fn take(&self, peer: Option<IpAddr>) -> Result<(), u64> {
+        peer.map_or(Ok(()), |peer| self.any.take(&address_of(peer)))
+    }
+
+    /// Takes one of an address's wrong tokens.
+    ///
+    /// # Errors
+    /// Seconds until there is another.
+    pub(crate) fn take_wrong(&self, peer: Option<IpAddr>) -> Result<(), u64> {
+        peer.map_or(Ok(()), |peer| self.wrong.take(&address_of(peer)))
     }
 }
 
@@ -136,7 +170,14 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoHash> {
     Ok(bytes)
 }
 
-/// Wrong passwords a minute for one login; and from one address.
+/// Requests with a token a minute from one address, 20 a second for as long as one likes: a look into the store takes
+/// some 50 us.
+const REQUESTS_PER_ADDRESS: u32 = 1200;
+/// Wrong tokens a minute from one address: a program that was not told of a new one, not one that guesses.
+const WRONG_PER_ADDRESS: u32 = 30;
+/// Characters of a login that are looked at where it is only counted: more has none.
+const LOGIN_CHARS_MAX: usize = 64;
+/// Passwords tried a minute for one login; and from one address.
 const TRIES_PER_LOGIN: u32 = 5;
 const TRIES_PER_ADDRESS: u32 = 20;
 /// Passwords checked at one time: 76 MiB.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use thalweg_hub::Hub;
 
-use crate::auth::{NoHash, Passwords, SetupToken, Who};
+use crate::auth::{NoHash, Passwords, SetupToken, Tokens, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::graphs::Graphs;
 use crate::health::Health;
@@ -34,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) register: Arc<Register>,
     pub(crate) places: Places,
     pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
     pub(crate) health: Health,
     pub(crate) postman: Postman,
     pub(crate) graphs: Graphs,
@@ -114,6 +115,7 @@ impl Console {
             register,
             places,
             passwords: Passwords::new().await?,
+            tokens: Tokens::new(),
             health,
             postman,
             graphs: Graphs::default(),

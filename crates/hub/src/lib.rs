@@ -44,4 +44,6 @@ pub use stats::{
 pub use stream::{Life, Stream};
 pub use subscription::{Batch, Filter, Opening, Skipped, Subscription};
 pub use takeover::{Credential, InUse, STALE_AFTER, TakeOver};
-pub use viewers::{Away, NoEntry, Orders, Ticket, ViewerFilter, ViewerSnapshot, Watching};
+pub use viewers::{
+    Away, NoEntry, Orders, Ticket, ViewerFilter, ViewerSnapshot, Watching, address_of,
+};

@@ -349,9 +349,9 @@ impl fmt::Display for Away {
     }
 }
 
-/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which is what one
+/// What counts as one address where each has its bound: an IPv4 address, or an IPv6 network of 64 bits, which is what one
 /// household has.
-fn address_of(ip: IpAddr) -> IpAddr {
+pub fn address_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -18,6 +18,7 @@ use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
 use crate::api::lists::{Paging, Path};
 use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
+use crate::hooks::target::Target;
 use crate::model::{
     self, AddressRules, Callback, Category, Profile, RefererRules, Remote, Secret, SubjectType,
 };
@@ -114,7 +115,7 @@ pub(crate) struct AccountChange {
     addresses: Option<AddressRules>,
     referers: Option<RefererRules>,
     callback: Option<CallbackChange>,
-    remote: Option<Remote>,
+    remote: Option<RemoteChange>,
     /// Whether what is live and would not be let in any more is cut at once.
     #[serde(default)]
     cut: bool,
@@ -125,12 +126,26 @@ pub(crate) struct AccountChange {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallbackChange {
     /// Null: nobody.
-    url: Option<String>,
-    #[serde(default)]
-    anomalies: bool,
+    #[serde(default, with = "double")]
+    #[schema(value_type = Option<String>)]
+    url: Option<Option<String>>,
+    anomalies: Option<bool>,
     /// A key of its own; empty: the API key; null: as it is.
     #[schema(max_length = 128)]
     key: Option<String>,
+}
+
+/// Who is to be asked before somebody pushes or watches. What is not said stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoteChange {
+    /// Null: nobody.
+    #[serde(default, with = "double")]
+    #[schema(value_type = Option<String>)]
+    url: Option<Option<String>>,
+    push: Option<bool>,
+    play: Option<bool>,
+    play_if_unreachable: Option<bool>,
 }
 
 /// Which URLs are no longer good.
@@ -420,8 +435,7 @@ impl AccountChange {
             account.callback = callback.checked(&account.callback)?;
         }
         if let Some(remote) = self.remote {
-            check_url("remote", remote.url.as_deref())?;
-            account.remote = remote;
+            account.remote = remote.checked(&account.remote)?;
         }
         if let Some((_, field)) = is_opening.into_iter().find(|(opens, _)| *opens) {
             books.admits(account).map_err(|why| {
@@ -435,7 +449,8 @@ impl AccountChange {
 
 impl CallbackChange {
     fn checked(self, old: &Callback) -> Result<Callback, ApiError> {
-        check_url("callback", self.url.as_deref())?;
+        let url = self.url.unwrap_or_else(|| old.url.clone());
+        check_url("callback", url.as_deref())?;
         if self.key.as_ref().is_some_and(|k| k.len() > KEY_CHARS_MAX) {
             return Err(ApiError::bad(
                 "callback",
@@ -443,7 +458,24 @@ impl CallbackChange {
             ));
         }
         let key = self.key.map_or_else(|| old.key.clone(), Secret::new);
-        Ok(Callback { url: self.url, anomalies: self.anomalies, key })
+        Ok(Callback { url, anomalies: self.anomalies.unwrap_or(old.anomalies), key })
+    }
+}
+
+impl RemoteChange {
+    fn checked(self, old: &Remote) -> Result<Remote, BadField> {
+        let remote = Remote {
+            url: self.url.unwrap_or_else(|| old.url.clone()),
+            push: self.push.unwrap_or(old.push),
+            play: self.play.unwrap_or(old.play),
+            play_if_unreachable: self.play_if_unreachable.unwrap_or(old.play_if_unreachable),
+        };
+        check_url("remote", remote.url.as_deref())?;
+        // Without this, whoever forgets the URL would let everybody in.
+        if remote.url.is_none() && (remote.push || remote.play) {
+            return Err(BadField::new("remote", "there is nobody to ask without a URL"));
+        }
+        Ok(remote)
     }
 }
 
@@ -460,14 +492,7 @@ fn checked_name(name: &str) -> Result<String, BadField> {
 /// Where it leads is looked at when something is sent there.
 fn check_url(field: &'static str, url: Option<&str>) -> Result<(), BadField> {
     let Some(url) = url else { return Ok(()) };
-    let is_http = url.starts_with("http://") || url.starts_with("https://");
-    match is_http && url.len() <= URL_CHARS_MAX && url.bytes().all(|b| b.is_ascii_graphic()) {
-        true => Ok(()),
-        false => {
-            let words = format!("an http:// or https:// URL of at most {URL_CHARS_MAX} characters");
-            Err(BadField::new(field, words))
-        }
-    }
+    Target::parse(url).map(drop).map_err(|why| BadField::new(field, why.to_string()))
 }
 
 impl Account {
@@ -516,7 +541,6 @@ pub(crate) mod double {
 }
 
 const NAME_CHARS_MAX: usize = 100;
-const URL_CHARS_MAX: usize = 2048;
 const KEY_CHARS_MAX: usize = 128;
 /// `app/name` of the longest names there are.
 const STREAM_CHARS_MAX: usize = 512;

@@ -12,7 +12,7 @@ use crate::api::accounts::{Account, edited, find};
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Operator;
 use crate::api::lists::Path;
-use crate::auth::new_key;
+use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
 use crate::model::{self, Action, Schemes, Secret};
 use crate::register::Books;
@@ -104,6 +104,9 @@ pub(crate) async fn add(
     let Json(wanted) = body?;
     who.must_see(&bizid)?;
     let NewDomain { action, host, auth, validity_s, schemes, key } = wanted;
+    if host.is_some() {
+        may_name_hosts(&who)?;
+    }
     let main = chosen_or_new(key)?;
     let host = checked_host(host)?;
     check_validity(validity_s)?;
@@ -146,6 +149,9 @@ pub(crate) async fn change(
 ) -> Answer<Account> {
     let Json(DomainChange { host, auth, validity_s, schemes }) = body?;
     who.must_see(&bizid)?;
+    if host.is_some() {
+        may_name_hosts(&who)?;
+    }
     let host = host.map(checked_host).transpose()?;
     check_validity(validity_s.unwrap_or(0))?;
     let edit = |account: &mut model::Account, _: &Books| -> Result<(), ApiError> {
@@ -257,6 +263,16 @@ fn chosen_or_new(key: Option<String>) -> Result<Secret, ApiError> {
     match key.len() <= KEY_CHARS_MAX && key.bytes().all(|b| b.is_ascii_alphanumeric()) {
         true => Ok(Secret::new(key)),
         false => Err(ApiError::bad("key", format!("at most {KEY_CHARS_MAX} letters and digits"))),
+    }
+}
+
+/// A host says whose streams come and go there: an account that could name one would take them from who has it now.
+fn may_name_hosts(who: &Who) -> Result<(), ApiError> {
+    match who.account {
+        None => Ok(()),
+        Some(_) => {
+            Err(ApiError::forbidden("which hosts are an account's is the operator's to say"))
+        }
     }
 }
 

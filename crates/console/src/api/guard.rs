@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use crate::api::ApiError;
+use crate::api::session::slow_down;
 use crate::auth::{Who, hash_of};
 use crate::console::{Console, now_unix_s};
 use crate::model::Role;
@@ -37,8 +38,12 @@ impl FromRequestParts<Console> for Reader {
         let headers = &parts.headers;
         let now = now_unix_s();
         if let Some(secret) = bearer(headers) {
-            let token = console.store().use_token(&hash_of(secret), now).await?;
-            let token = token.ok_or_else(ApiError::unknown)?;
+            let tokens = &console.inner.tokens;
+            tokens.take(peer).map_err(slow_down)?;
+            let Some(token) = console.store().use_token(&hash_of(secret), now).await? else {
+                tokens.take_wrong(peer).map_err(slow_down)?;
+                return Err(ApiError::unknown());
+            };
             let (name, account) = (format!("token:{}", token.id), token.account);
             return Ok(Reader(Who { name, role: token.role, account, peer, session: None }));
         }

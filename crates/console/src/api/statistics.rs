@@ -58,7 +58,7 @@ pub(crate) async fn points(
     if from >= to || to - from > SPAN_S_MAX {
         return Err(ApiError::bad("from", "before `to`, by 31 days at most"));
     }
-    let step = step.unwrap_or(60).max(1).div_ceil(60) * 60;
+    let step = step.unwrap_or(60).clamp(1, SPAN_S_MAX).div_ceil(60) * 60;
     let step = step.max(((to - from) / POINTS_MAX).div_ceil(60) * 60).max(60);
     let points =
         console.store().points(account.as_deref(), stream.as_ref(), from, to, step).await?;

@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
+use thalweg_hub::address_of;
 
 use crate::api::ApiError;
 use crate::api::guard::Peer;
@@ -99,7 +100,7 @@ impl Demo {
     }
 
     fn take_turn(&self, peer: Option<IpAddr>) -> Result<(), ApiError> {
-        self.limiter.take(&peer).map_err(|seconds| {
+        self.limiter.take(&peer.map(address_of)).map_err(|seconds| {
             let words = format!("{PER_MINUTE} URLs a minute: the next one in {seconds} s");
             ApiError::too_many(words, seconds)
         })

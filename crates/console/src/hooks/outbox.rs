@@ -149,9 +149,6 @@ impl Outbox {
         // Until it is noted the line stands still: else the same would be sent again at once.
         while let Err(error) = self.store.put_outcome(&delivery).await {
             self.health.failed(PART, self.clock.now(), &error.to_string());
-            if !matches!(error, StoreError::Unavailable(_)) {
-                break;
-            }
             sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
         }
         delivery.account

@@ -37,8 +37,23 @@ pub(super) async fn insert(step: &mut Step, vault: &Vault, delivery: &Delivery) 
     .bind(number(delivery.made_ms))
     .execute(&mut **step)
     .await?;
+    sqlx::query(GIVE_UP)
+        .bind(&delivery.account)
+        .bind(LINE_IS_FULL)
+        .bind(WAITING_MAX)
+        .execute(&mut **step)
+        .await?;
     Ok(id)
 }
+
+/// Gives up what stands before the newest so many of an account's line.
+const GIVE_UP: &str = "UPDATE deliveries SET state = 'failed', outcome = $2
+     WHERE id = (SELECT id FROM deliveries WHERE state = 'pending' AND account = $1
+         ORDER BY id DESC LIMIT 1 OFFSET $3)";
+const LINE_IS_FULL: &str = "given up: too many came after it while nobody answered";
+/// Of one account: at some 2 KiB each, 10 MiB. A receiver that is dead takes in 20 an hour and old ones faster, so what
+/// waits behind it has to end somewhere.
+const WAITING_MAX: i64 = 5000;
 
 pub(super) async fn next(store: &SqlStore) -> Result<Vec<Delivery>> {
     let rows = sqlx::query(NEXT).fetch_all(store.database.reader()).await?;

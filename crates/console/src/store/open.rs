@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Semaphore;
+
 use super::database::{Database, has_changed};
 use super::row::Fields;
 use super::sql::SqlStore;
@@ -31,7 +33,7 @@ pub async fn open(place: &Place) -> Result<Arc<dyn Store>> {
     let database = place.database(true).await?;
     migrate::migrate(&database, now()).await?;
     let vault = vault(&database, &place.key_file()).await?;
-    Ok(Arc::new(SqlStore { database, vault }))
+    Ok(Arc::new(SqlStore { database, vault, notes: Arc::new(Semaphore::new(1)) }))
 }
 
 impl Place {

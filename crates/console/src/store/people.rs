@@ -1,10 +1,13 @@
 //! Users, sessions and tokens.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sqlx::Any;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 
-use super::database::{has_changed, next_number};
+use super::database::{Database, has_changed, next_number};
 use super::row::{self, Fields, number, word};
 use super::sql::SqlStore;
 use super::vault::{Cell, Vault};
@@ -135,17 +138,31 @@ pub(super) async fn use_token(
     let Some(mut token) = row.map(|row| token_of(&row)).transpose()? else { return Ok(None) };
     let minute = now - now % 60;
     if token.last_used.is_none_or(|used| used < minute) {
-        // With a full disk nobody could look at what fills it, if this were a reason to refuse.
-        match say_used(store, token.id, minute).await {
-            Ok(()) => token.last_used = Some(minute),
-            Err(error) => tracing::warn!("token {}: when it was used is lost: {error}", token.id),
+        if note_use(store, token.id, minute).await {
+            token.last_used = Some(minute);
         }
     }
     Ok(Some(token))
 }
 
-async fn say_used(store: &SqlStore, id: u64, minute: u64) -> Result<()> {
-    let mut step = store.database.write().await?;
+/// Writes down when a token was used; whether that is done by now. With a full disk or a locked database nobody could
+/// look at what is wrong, if this were a reason to refuse, or to wait: it goes on by itself, one at a time.
+async fn note_use(store: &SqlStore, id: u64, minute: u64) -> bool {
+    let Ok(turn) = Arc::clone(&store.notes).try_acquire_owned() else { return false };
+    let database = store.database.clone();
+    let work = tokio::spawn(async move {
+        let _turn = turn;
+        let written = say_used(&database, id, minute).await;
+        if let Err(error) = &written {
+            tracing::warn!("token {id}: when it was used is lost: {error}");
+        }
+        written.is_ok()
+    });
+    matches!(tokio::time::timeout(NOTE_WAIT, work).await, Ok(Ok(true)))
+}
+
+async fn say_used(database: &Database, id: u64, minute: u64) -> Result<()> {
+    let mut step = database.write().await?;
     sqlx::query("UPDATE tokens SET last_used = $2 WHERE id = $1")
         .bind(number(id))
         .bind(number(minute))
@@ -228,4 +245,6 @@ fn token_of(row: &AnyRow) -> Result<Token> {
     })
 }
 
+/// How long somebody waits for a note that is not his business: far longer than it takes when all is well.
+const NOTE_WAIT: Duration = Duration::from_millis(100);
 const PASSWORD_HASH: &str = "users.password_hash";

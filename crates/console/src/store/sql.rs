@@ -1,8 +1,10 @@
 //! The store of a database. One method, one function of the room it belongs to.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::database::Database;
 use super::vault::Vault;
@@ -16,6 +18,8 @@ use crate::model::{
 pub(super) struct SqlStore {
     pub(super) database: Database,
     pub(super) vault: Vault,
+    /// Whose turn it is to write what nobody waits for.
+    pub(super) notes: Arc<Semaphore>,
 }
 
 impl fmt::Debug for SqlStore {

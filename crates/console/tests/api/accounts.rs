@@ -282,3 +282,37 @@ async fn the_default_account_stays_the_default_one_over_restarts_whoever_is_adde
     assert_eq!(&*policy.default_account().bizid, "8888");
     assert_eq!(&*policy.account_of("nobodys.example.com").bizid, "8888");
 }
+
+#[tokio::test]
+async fn of_callbacks_and_remote_authorisation_what_is_not_said_stays() {
+    let home = Home::new("what-stays").await;
+    home.account("7", "school.example.com").await;
+    let (admin, path) = (home.admin().await, "/api/v1/accounts/7");
+    // Nobody to ask, and yet to be asked: that would let in everybody, or nobody.
+    for nobody in
+        [json!({ "push": true }), json!({ "play": true }), json!({ "url": null, "push": true })]
+    {
+        let refused = admin.patch(path, json!({ "remote": nobody })).await.refuses(400);
+        assert_eq!(refused.1, "remote");
+    }
+    let (may, told) = ("https://school.example.com/may", "https://school.example.com/told");
+    admin.patch(path, json!({ "remote": { "url": may, "push": true } })).await.is(200);
+    admin.patch(path, json!({ "callback": { "url": told } })).await.is(200);
+    admin.patch(path, json!({ "remote": { "play": true } })).await.is(200);
+    let account = admin.patch(path, json!({ "callback": { "anomalies": true } })).await.is(200);
+    assert_eq!(
+        account["remote"],
+        json!({ "url": may, "push": true, "play": true, "play_if_unreachable": false })
+    );
+    assert_eq!(
+        (&account["callback"]["url"], &account["callback"]["anomalies"]),
+        (&json!(told), &json!(true))
+    );
+    // What could never be called is not taken.
+    for url in ["http://user:word@school.example.com/", "http://school.example.com:0/", "http://"] {
+        admin.patch(path, json!({ "callback": { "url": url } })).await.refuses(400);
+    }
+    let nobody = json!({ "url": null, "push": false, "play": false });
+    let account = admin.patch(path, json!({ "remote": nobody })).await.is(200);
+    assert_eq!(account["remote"]["url"], Value::Null);
+}

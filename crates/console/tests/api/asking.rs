@@ -1,7 +1,10 @@
 //! Who asks, and what is answered.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -12,6 +15,7 @@ use tower::ServiceExt;
 pub(crate) struct Asker {
     router: Router,
     headers: Vec<(String, String)>,
+    peer: Option<SocketAddr>,
 }
 
 /// What is answered.
@@ -24,7 +28,7 @@ pub(crate) struct Answer {
 
 impl Asker {
     pub(crate) fn nobody(router: &Router) -> Asker {
-        Asker { router: router.clone(), headers: Vec::new() }
+        Asker { router: router.clone(), headers: Vec::new(), peer: None }
     }
 
     pub(crate) fn bearer(router: &Router, token: &str) -> Asker {
@@ -36,6 +40,11 @@ impl Asker {
         let mut more = self.clone();
         more.headers.push((name.to_owned(), value.to_owned()));
         more
+    }
+
+    /// The same from an address.
+    pub(crate) fn from(&self, peer: SocketAddr) -> Asker {
+        Asker { peer: Some(peer), ..self.clone() }
     }
 
     /// A browser that was given a session.
@@ -71,6 +80,9 @@ impl Asker {
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
+        }
+        if let Some(peer) = self.peer {
+            request = request.extension(ConnectInfo(peer));
         }
         let request = request.body(Body::from(body.unwrap_or_default())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use thalweg_access::{Action, Reason};
@@ -257,3 +258,25 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
 }
 
 const LEVEL: tracing::level_filters::LevelFilter = tracing::level_filters::LevelFilter::TRACE;
+
+#[tokio::test]
+async fn who_hangs_up_does_not_leave_a_change_half_made() {
+    let home = Home::new("hang-up").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    let old = signed(&admin, "md5").await;
+    let path = format!("{DOMAINS}/1/rotate");
+    let asked = admin.post(&path, json!({ "keep_backup": false }));
+    // It begins, and is not waited for.
+    let hangs_up = tokio::time::timeout(Duration::ZERO, asked).await;
+    assert!(hangs_up.is_err(), "it takes the disk a moment");
+    for _ in 0..500 {
+        let audits = admin.get("/api/v1/audit").await.is(200);
+        if audits["entries"][0]["what"] == "domain.rotate" {
+            assert_eq!(home.decides(&old, Action::Push), Err(Reason::AuthBad));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the change was given up half-way");
+}

@@ -28,6 +28,8 @@ const SEES: [u16; 7] = [401, 200, 200, 200, 200, 200, 404];
 /// Things of an account that its operators may do.
 const DOES: [u16; 7] = [401, 403, 200, 200, 403, 200, 404];
 const MAKES: [u16; 7] = [401, 403, 201, 201, 403, 201, 404];
+/// What only operators of all accounts may make.
+const HOUSE_MAKES: [u16; 7] = [401, 403, 201, 201, 403, 403, 404];
 /// What the account itself may not change.
 const HOUSE: [u16; 7] = [401, 403, 200, 200, 403, 403, 404];
 const ADMIN: [u16; 7] = [401, 403, 403, 200, 403, 403, 403];
@@ -74,7 +76,9 @@ pub(crate) const ROWS: &[Row] = &[
     row("POST", "/api/v1/accounts/{bizid}/api-key/reveal", "", "", DOES),
     row("POST", "/api/v1/accounts/{bizid}/api-key/rotate", "", "", DOES),
     row("POST", "/api/v1/accounts/{bizid}/revoke", "", "{}", DOES),
-    row("POST", "/api/v1/accounts/{bizid}/domains", "", r#"{"action": "play", "host": "more.@host"}"#, MAKES),
+    row("POST", "/api/v1/accounts/{bizid}/domains", "", r#"{"action": "play", "host": "more.@host"}"#, HOUSE_MAKES),
+    row("PATCH", "/api/v1/accounts/{bizid}/domains/{number}", "", r#"{"host": "other.@host"}"#, HOUSE),
+    row("PATCH", "/api/v1/accounts/{bizid}/domains/{number}", "", r#"{"host": null}"#, HOUSE),
     row("PATCH", "/api/v1/accounts/{bizid}/domains/{number}", "", r#"{"validity_s": 60}"#, DOES),
     row("DELETE", "/api/v1/accounts/{bizid}/domains/{number}", "", "", DOES),
     row("POST", "/api/v1/accounts/{bizid}/domains/{number}/reveal", "", "", DOES),

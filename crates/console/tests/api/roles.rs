@@ -1,6 +1,7 @@
 //! Who may ask what, and what a stranger learns.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use argon2::{Argon2, PasswordHasher};
 use thalweg_console::model::{Account, Action, Category, Domain, Role, Secret};
@@ -225,4 +226,25 @@ fn hashed(password: &str) -> String {
     let quick = argon2::Params::new(8, 1, 1, None).unwrap();
     let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, quick);
     argon2.hash_password_with_salt(password.as_bytes(), b"salt of a test").unwrap().to_string()
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_has_so_many_tries_a_minute_from_one_network() {
+    let home = Home::new("guesses").await;
+    // A household has 2^64 addresses.
+    let from =
+        |last: u16| SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 1, 2, 3, last), 5000));
+    let guess = |i: u16| Asker::bearer(&home.router, &format!("tw_guess-{i}")).from(from(i));
+    for i in 0..30 {
+        guess(i).get("/api/v1/overview").await.refuses(401);
+    }
+    guess(30).get("/api/v1/overview").await.refuses(429);
+    // Others, and whoever has a right one, are not held up.
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 5000));
+    Asker::bearer(&home.router, "tw_guess")
+        .from(elsewhere)
+        .get("/api/v1/overview")
+        .await
+        .refuses(401);
+    home.admin().await.from(from(31)).get("/api/v1/overview").await.is(200);
 }

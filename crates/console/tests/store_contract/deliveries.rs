@@ -38,6 +38,20 @@ pub(crate) async fn each_account_waits_for_its_oldest(home: Home) {
     assert_eq!(store.delivery(99).await.unwrap(), None);
 }
 
+pub(crate) async fn a_line_has_an_end(home: Home) {
+    let store = home.open().await;
+    store.add_delivery(&delivery("8", 0)).await.unwrap();
+    for made_ms in 0..5002 {
+        store.add_delivery(&delivery("7", made_ms)).await.unwrap();
+    }
+    let given_up = store.deliveries(None, Some(DeliveryState::Failed), ALL).await.unwrap();
+    let made: Vec<u64> = given_up.items.iter().map(|d| d.made_ms).collect();
+    assert_eq!(made, [1, 0], "those at the head of a line that is too long");
+    assert!(given_up.items.iter().all(|d| d.account == "7" && d.outcome.contains("too many")));
+    let next = store.next_deliveries().await.unwrap();
+    assert_eq!(next.iter().map(|d| d.made_ms).collect::<Vec<_>>(), [0, 2]);
+}
+
 pub(crate) async fn lists_are_of_an_account_and_a_state(home: Home) {
     let store = home.open().await;
     let states = [DeliveryState::Pending, DeliveryState::Delivered, DeliveryState::Failed];

@@ -54,6 +54,7 @@ contract! {
     publications::lists_are_newest_first_and_have_pages,
     publications::streams_are_forbidden_for_a_while,
     deliveries::each_account_waits_for_its_oldest,
+    deliveries::a_line_has_an_end,
     deliveries::lists_are_of_an_account_and_a_state,
     deliveries::numbers_are_in_order_however_many_write,
     deliveries::one_that_cannot_be_decrypted_is_given_up_and_the_others_go_on,
