@@ -22,6 +22,11 @@ export type Value = string | number | boolean;
 export type Table = Readonly<Record<string, Attribute>>;
 /** What they say. */
 export type Values<T extends Table> = { [Name in keyof T]: T[Name] extends Attribute<infer V> ? V : never };
+/** The properties that mirror them. */
+export type Mirrored<T extends Table> = { [Name in keyof T & string as PropertyOf<Name>]: Values<T>[Name] };
+type PropertyOf<Name extends string> = Name extends `${infer Word}-${infer More}`
+  ? `${Word}${Capitalize<PropertyOf<More>>}`
+  : Name;
 
 /** Any text. */
 export function text(means: string, more: Partial<Attribute<string>> = {}): Attribute<string> {
