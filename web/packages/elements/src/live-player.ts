@@ -1,5 +1,6 @@
 import { type Details, type NetStatus, NO_STATUS, Player, type PlayerOptions, State } from '@thalweg/player';
 import type { Mirrored } from './attributes';
+import { box } from './box';
 import { contextOf, type Scope } from './context';
 import { type Callbacks, Failed, LiveElement, mirror } from './element';
 import { Overlay } from './overlay';
@@ -28,8 +29,8 @@ import { keep, type Quality, type Snapshot } from './snapshot';
 export class LivePlayer extends LiveElement<typeof PLAYER> {
   static readonly observedAttributes: readonly string[] = Object.keys(PLAYER);
 
-  readonly #frame = document.createElement('div');
-  readonly #stage = document.createElement('div');
+  readonly #frame = box(document, 'frame');
+  readonly #stage = box(document, 'stage');
   readonly #internals: ElementInternals | undefined;
   readonly #fullScreen: FullScreen;
   readonly #window: PictureInPicture;
@@ -51,10 +52,6 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
     super(PLAYER);
     const root = this.attachShadow({ mode: 'open' });
     root.adoptedStyleSheets = [styles()];
-    this.#frame.className = 'frame';
-    this.#frame.part.add('frame');
-    this.#stage.className = 'stage';
-    this.#stage.part.add('stage');
     this.#frame.append(this.#stage);
     root.append(this.#frame);
     this.#internals = this.attachInternals?.();

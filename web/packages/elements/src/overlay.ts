@@ -1,3 +1,5 @@
+import { box } from './box';
+
 /** What `debug` shows over a picture: what happened, and how it fares. Text only, whoever made up the words. */
 export class Overlay {
   readonly element: HTMLElement;
@@ -5,9 +7,7 @@ export class Overlay {
   readonly #log: HTMLElement;
 
   constructor(document: Document) {
-    this.element = document.createElement('div');
-    this.element.className = 'overlay';
-    this.element.part.add('overlay');
+    this.element = box(document, 'overlay');
     this.element.setAttribute('aria-hidden', 'true');
     this.#figures = document.createElement('p');
     this.#log = document.createElement('ol');

@@ -1,0 +1,7 @@
+/** Registers `<live-player>` alone, for pages that only play. */
+
+import { LivePlayer } from './live-player';
+
+if (!customElements.get('live-player')) customElements.define('live-player', LivePlayer);
+
+export * from './live-player';

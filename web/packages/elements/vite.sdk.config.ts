@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import { licences } from './licences';
+import { FROM_SOURCE } from './vite.config';
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** What `scripts/sdk.mjs` asks for: one at a time, so that none shares a file with another. */
+const ENTRIES: Record<string, string> = {
+  'live-elements': file('src/define.ts'),
+  'live-player': file('src/define-player.ts'),
+  'tap-worklet': file('src/push/tap-worklet.ts'),
+  'audio-worklet': file('../player/src/audio-worklet.ts'),
+};
+const name = process.env.ENTRY ?? 'live-elements';
+
+/** What the server has under `/sdk/`: files that a page loads as they are. */
+export default defineConfig({
+  resolve: { alias: FROM_SOURCE },
+  plugins: [licences()],
+  // Relative: it does not care where it is served.
+  base: './',
+  build: {
+    outDir: process.env.SDK_DIR ?? file('../../../crates/console/assets/sdk'),
+    emptyOutDir: false,
+    target: 'es2022',
+    modulePreload: false,
+    rolldownOptions: {
+      input: { [name]: ENTRIES[name] ?? name },
+      preserveEntrySignatures: 'strict',
+      output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' },
+    },
+  },
+});
