@@ -11,3 +11,4 @@ export { Clock } from './rtmp-udp/clock';
 export * as control from './rtmp-udp/control';
 export * as media from './rtmp-udp/media';
 export * as session from './rtmp-udp/session';
+export * as url from './url';

@@ -17,6 +17,8 @@ export interface Recommended {
   gopMs: number;
   /** Whether the picture may get smaller. */
   shrinks: boolean;
+  /** Over TCP: how long a picture may wait before the rest of its GOP is left out. */
+  patienceMs: number;
 }
 
 /**
@@ -24,10 +26,10 @@ export interface Recommended {
  * a second works best; viewers of live modes wait for whole seconds anyway, and 3 s are worth a tenth of the bits.
  */
 export const RECOMMENDED: Readonly<Record<Mode, Recommended>> = {
-  RTC: { minKbps: 200, maxKbps: 1000, width: 360, height: 640, gopMs: 1000, shrinks: true },
-  SD: { minKbps: 300, maxKbps: 800, width: 360, height: 640, gopMs: 3000, shrinks: false },
-  HD: { minKbps: 600, maxKbps: 1200, width: 540, height: 960, gopMs: 3000, shrinks: false },
-  FHD: { minKbps: 600, maxKbps: 1800, width: 720, height: 1280, gopMs: 3000, shrinks: false },
+  RTC: { minKbps: 200, maxKbps: 1000, width: 360, height: 640, gopMs: 1000, shrinks: true, patienceMs: 1000 },
+  SD: { minKbps: 300, maxKbps: 800, width: 360, height: 640, gopMs: 3000, shrinks: false, patienceMs: 2500 },
+  HD: { minKbps: 600, maxKbps: 1200, width: 540, height: 960, gopMs: 3000, shrinks: false, patienceMs: 2500 },
+  FHD: { minKbps: 600, maxKbps: 1800, width: 720, height: 1280, gopMs: 3000, shrinks: false, patienceMs: 2500 },
 };
 
 /** Within what the rate moves. */

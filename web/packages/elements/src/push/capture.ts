@@ -46,9 +46,14 @@ export class Capture {
     return this.#video;
   }
 
+  /** What is heard. */
+  get tracks(): readonly MediaStreamTrack[] {
+    return this.#mic ? [this.#mic, ...this.#along] : this.#along;
+  }
+
   /** Whether there is a microphone, or sound that came with pictures. */
   get hasSound(): boolean {
-    return this.#mic !== null || this.#along.length > 0;
+    return this.tracks.length > 0;
   }
 
   /** Whether the picture is one that people expect to see as in a mirror. */
@@ -260,7 +265,7 @@ export class Capture {
   }
 
   #tellAudio(): void {
-    this.#listener.audio(this.#mic ? [this.#mic, ...this.#along] : this.#along);
+    this.#listener.audio(this.tracks);
   }
 }
 

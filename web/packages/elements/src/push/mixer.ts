@@ -96,9 +96,12 @@ export class Mixer {
   }
 
   #level(): void {
-    this.#voice.gain.setTargetAtTime(this.#muted ? 0 : this.#volume, this.context.currentTime, FADE_S);
-    // Approached, zero is not reached: silence is to be silence, which AAC codes in a few bytes.
-    if (this.#muted) this.#voice.gain.setValueAtTime(0, this.context.currentTime + 10 * FADE_S);
+    const { gain } = this.#voice;
+    const { currentTime } = this.context;
+    gain.cancelScheduledValues(currentTime);
+    // Approached exponentially, zero would not be reached: silence is to be silence, which AAC codes in a few bytes.
+    gain.setValueAtTime(gain.value, currentTime);
+    gain.linearRampToValueAtTime(this.#muted ? 0 : this.#volume, currentTime + FADE_S);
   }
 
   /** A page may make sound once somebody has touched it, or while it listens. */

@@ -1,4 +1,6 @@
-/** Where a push URL leads to: RTMP's names, and the HTTP origin that a page reaches the server by. */
+/** Where a push URL leads to. */
+
+import { url } from '@thalweg/player/wire';
 
 export interface Place {
   /** `rtmp://HOST[:PORT]/APP`, without the query. */
@@ -12,36 +14,16 @@ export interface Place {
   ws: string;
 }
 
-/**
- * The place of `rtmp://HOST[:PORT]/APP/STREAM?QUERY`; `null` of what is none. HTTP is asked at `httpOrigin`, else at
- * the page's origin where that is the same host, else at HOST by the page's scheme.
- */
-export function placeOf(url: string, httpOrigin: string, page: { origin: string; protocol: string }): Place | null {
-  const parts = /^(rtmps?):\/\/([^/?#\s@]+)\/([^?#\s]+)\/([^/?#\s]+)(\?[^#\s]*)?$/i.exec(url);
-  if (!parts) return null;
-  const [, scheme = '', authority = '', app = '', stream = '', query = ''] = parts;
-  const origin = originOf(authority, httpOrigin, page);
-  if (!origin) return null;
+/** The place of `rtmp://HOST[:PORT]/APP/STREAM?QUERY`; `null` of what is none. */
+export function placeOf(src: string, httpOrigin: string, page: url.Page): Place | null {
+  const source = url.parse(src);
+  if (source?.scheme !== 'rtmp' && source?.scheme !== 'rtmps') return null;
+  const { origin, tcUrl, app, name } = url.rtcPlace(source, page, httpOrigin);
   return {
-    tcUrl: `${scheme.toLowerCase()}://${authority}/${app}`,
+    tcUrl,
     app,
-    name: stream + query,
+    name,
     ull: `${origin}/ull`,
-    ws: `${origin.replace(/^http/, 'ws')}/${app}/${stream}.flv${query}`,
+    ws: url.livePlace(source, page, httpOrigin).url.replace(/^http/i, 'ws'),
   };
-}
-
-function originOf(authority: string, httpOrigin: string, page: { origin: string; protocol: string }): string | null {
-  try {
-    if (httpOrigin) {
-      const { protocol, origin } = new URL(httpOrigin);
-      return protocol === 'http:' || protocol === 'https:' ? origin : null;
-    }
-    const { hostname } = new URL(`http://${authority}`);
-    const isWeb = page.protocol === 'http:' || page.protocol === 'https:';
-    if (isWeb && new URL(page.origin).hostname === hostname) return page.origin;
-    return `${isWeb ? page.protocol : 'https:'}//${hostname}`;
-  } catch {
-    return null;
-  }
 }

@@ -271,6 +271,7 @@ function failureOf({ code, reason, description, isError }: session.Status): Fail
   // A server that stops comes back, and a publisher that was replaced had better not.
   if (reason === 'stopping' || code === 'NetConnection.Connect.AppShutdown')
     return { kind: 'lost', code: 3005, message };
+  if (code === 'NetStream.Publish.Replaced') return { kind: 'refused', reason: 'replaced', message };
   if (code === 'NetConnection.Connect.Closed') return { kind: 'lost', code: 3005, message };
   return { kind: 'refused', reason: reason || (isError ? 'refused' : 'ended'), message };
 }

@@ -185,7 +185,7 @@ export class Queue {
 
 /** What a close means: its code, and its reason, which begins with the server's word for it. */
 export function failureOf({ code, reason }: { code: number; reason: string }, lostCode: number): Failure {
-  const word = /^([a-z-]+)(?::|$)/.exec(reason)?.[1] ?? '';
+  const word = reason.startsWith('replaced') ? 'replaced' : (/^([a-z-]+)(?::|$)/.exec(reason)?.[1] ?? '');
   const message = reason || `the connection was closed: ${code}`;
   const isRefusal = code > 4000 && code < 5000 && word !== 'stopping';
   if (isRefusal) return { kind: 'refused', reason: word || 'refused', message };
