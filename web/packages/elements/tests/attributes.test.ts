@@ -44,6 +44,7 @@ describe("the pusher's attributes", () => {
     'face-thinness': 0,
     'eye-bigness': 0,
     'enable-video-custom-render': false,
+    source: 'camera',
     debug: false,
     'http-origin': '',
   };

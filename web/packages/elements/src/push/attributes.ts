@@ -66,6 +66,7 @@ export const PUSHER = {
   'enable-video-custom-render': flag(false, 'the app processes pictures', {
     unable: 'set srcObject to a stream of your own',
   }),
+  source: word(['camera', 'screen'], 'camera and microphone, or the screen; srcObject takes any other stream'),
   debug: flag(false, 'shows events and figures over the preview'),
   'http-origin': text('of the server, where it is not what the url says: https://HOST:PORT'),
 } satisfies Table;

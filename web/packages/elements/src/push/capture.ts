@@ -37,6 +37,8 @@ export class Capture {
   /** Moves with each change: who finds another one when a device has opened lets go of it. */
   #turn = 0;
   #retry: ReturnType<typeof setTimeout> | null = null;
+  /** What could not be opened, or is gone, and may come. */
+  readonly #missing = new Set<'camera' | 'mic'>();
 
   constructor(listener: CaptureListener) {
     this.#listener = listener;
@@ -85,6 +87,7 @@ export class Capture {
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     navigator.mediaDevices?.removeEventListener('devicechange', this.#again);
+    this.#missing.clear();
     this.#dropVideo();
     this.#dropMic();
     this.#dropAlong();
@@ -116,11 +119,10 @@ export class Capture {
     if (!video && !audio) return;
     if (turn !== this.#turn) return;
     if (!navigator.mediaDevices) {
-      const why = window.isSecureContext
-        ? 'this browser has no mediaDevices'
-        : 'the page is no secure context: use https';
-      if (video) this.#failed('camera', why);
-      if (audio) this.#failed('mic', why);
+      // A page that is no secure context has no devices, and would not get them.
+      const why = window.isSecureContext ? 'this browser has no devices' : 'the page is no secure context: use https';
+      if (video) this.#denied('camera', why);
+      if (audio) this.#denied('mic', why);
       return;
     }
     // Asked for at once, so that people are asked once; one by one only to learn which of them is missing.
@@ -212,17 +214,21 @@ export class Capture {
   #deviceFailed(kind: 'camera' | 'mic', error: unknown): void {
     const isDenied =
       error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'SecurityError');
-    if (isDenied) this.#listener.state(kind === 'camera' ? 10001 : 10002, `${NAMES[kind]} denied`);
-    this.#failed(kind, wordsOf(error), !isDenied);
+    if (isDenied) this.#denied(kind, wordsOf(error));
+    else this.#failed(kind, wordsOf(error));
   }
 
-  /** What is missing may be plugged in; what was denied is not asked for again by itself. */
-  #failed(kind: 'camera' | 'mic', why: string, mayCome = true): void {
-    this.#listener.state(kind === 'camera' ? -1301 : -1302, `${NAMES[kind]} cannot be opened: ${why}`);
-    if (mayCome && navigator.mediaDevices) this.#missing.add(kind);
+  /** Not asked for again by itself. */
+  #denied(kind: 'camera' | 'mic', why: string): void {
+    this.#listener.state(kind === 'camera' ? 10001 : 10002, `${NAMES[kind]} is denied: ${why}`);
+    this.#listener.state(CANNOT_OPEN[kind], `${NAMES[kind]} cannot be opened: ${why}`);
   }
 
-  readonly #missing = new Set<'camera' | 'mic'>();
+  /** What is missing may be plugged in. */
+  #failed(kind: 'camera' | 'mic', why: string): void {
+    this.#listener.state(CANNOT_OPEN[kind], `${NAMES[kind]} cannot be opened: ${why}`);
+    this.#missing.add(kind);
+  }
 
   /** A device came or went: tries what is missing, once things have calmed down. */
   readonly #again = (): void => {
@@ -309,6 +315,7 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
+const CANNOT_OPEN = { camera: -1301, mic: -1302 } as const;
 const NAMES = { camera: 'the camera', mic: 'the microphone' } as const;
 /** A device that is plugged in is told of several times. */
 const CALM_MS = 500;
