@@ -6,9 +6,9 @@ import type { AudioConfig } from './config';
 export interface OpusConfig extends AudioConfig {
   /** Samples at 48 kHz to leave out at the beginning. */
   preSkip: number;
-  /** The header from the pre-skip on, in the order of ISO's `dOps` box: big-endian. */
   inputRate: number;
   gain: number;
+  /** The channel mapping family, and its table where there is one. */
   mapping: Uint8Array;
 }
 
@@ -21,12 +21,16 @@ export function parseConfig(bytes: Uint8Array): OpusConfig | null {
     const preSkip = little(r.take(2));
     const inputRate = little(r.take(4));
     const gain = little(r.take(2));
-    return channels === 0 ? null : { ...PLAIN, channels, preSkip, inputRate, gain, mapping: r.rest() };
+    if (channels === 0 || r.left === 0) return null;
+    return { ...PLAIN, channels, preSkip, inputRate, gain, mapping: r.rest() };
   });
 }
 
 /** What a stream without a header is taken for. */
 export const STEREO: OpusConfig = config(2);
+
+/** A packet of 20 ms without a sound: one frame of CELT, mono, that any decoder takes within any stream. */
+export const SILENCE: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
 
 function config(channels: number): OpusConfig {
   return { ...PLAIN, channels, preSkip: 312, inputRate: RATE, gain: 0, mapping: Uint8Array.of(0) };

@@ -3,19 +3,23 @@
 import { attempt, Bits, Reader } from '../bytes';
 import type { VideoConfig } from './config';
 
-/** Reads a VPCodecConfigurationRecord, with the version and flags of its box before it or without. */
+/** Reads a VPCodecConfigurationRecord. */
 export function parseConfig(record: Uint8Array): VideoConfig | null {
   return attempt(() => {
-    const r = new Reader(boxed(record) ? record.subarray(4) : record);
+    const r = new Reader(record);
     const [profile, level, depth] = [r.u8(), r.u8(), r.u8() >> 4];
     const two = (n: number) => String(n).padStart(2, '0');
     return { codec: `vp09.${two(profile)}.${two(level)}.${two(depth)}`, width: 0, height: 0 };
   });
 }
 
-/** Version 1 and no flags, and then a profile: without them the second byte is a level, which is never 0. */
-function boxed(record: Uint8Array): boolean {
-  return record.length >= 8 && record[0] === 1 && record[1] === 0 && record[2] === 0 && record[3] === 0;
+/**
+ * The record without the version and flags of its box, which some writers leave before it: version 1, no flags and then
+ * a profile. A record's own second byte is a level, which is never 0.
+ */
+export function unboxed(record: Uint8Array): Uint8Array {
+  const isBoxed = record.length >= 12 && record[0] === 1 && record[1] === 0 && record[2] === 0 && record[3] === 0;
+  return isBoxed ? record.subarray(4) : record;
 }
 
 /** Width and height of a key frame; `null` of any other. */

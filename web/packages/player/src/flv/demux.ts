@@ -3,6 +3,7 @@
 import type { Frame } from '../frame';
 import { Misbehaved } from '../misbehaved';
 import { Gather } from '../rtmp-udp/gather';
+import { Unwrapper } from '../rtmp-udp/unwrap';
 import { decodeBody } from './body';
 
 /** What the front of a file announces. Writers get it wrong: it is a hint. */
@@ -118,16 +119,6 @@ export class Demuxer {
     if (length > this.#tagBytesMax) throw new Misbehaved(`a tag of ${length} bytes`);
     const timestamp = ((view.getUint32(4) >>> 8) | (view.getUint8(7) << 24)) >>> 0;
     return { type: first & 0x1f, length, timestamp };
-  }
-}
-
-/** Makes the wrapping 32 bits of time on the wire into one that goes on: the nearest reading wins. */
-export class Unwrapper {
-  #last: number | null = null;
-
-  unwrap(wire: number): number {
-    this.#last = this.#last === null ? wire : this.#last + ((wire - this.#last) | 0);
-    return this.#last;
   }
 }
 
