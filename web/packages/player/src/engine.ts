@@ -24,6 +24,8 @@ export const DEFAULTS: Readonly<Settings> = { minCache: 1, maxCache: 3, autoCach
 /** Whom an engine tells. */
 export interface Report {
   state(code: State, message: string, details?: Details): void;
+  /** Loudness of what is heard, 0 to 100, about five times a second while it is not silent. */
+  volume?(volume: number): void;
   /** It is over, and has let go of everything. The last call there is. */
   end(end: End): void;
 }

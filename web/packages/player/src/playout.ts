@@ -18,6 +18,7 @@ export interface Coded {
   key: boolean;
   /** To be decoded, not to be shown. */
   catchup: boolean;
+  data: Uint8Array;
 }
 
 /** A picture to decode now, and whether it is to be shown. */
@@ -42,6 +43,9 @@ export interface Stats {
 export class Playout<P extends Coded> {
   readonly stats: Stats = { shown: 0, late: 0, skipped: 0, freezes: 0, misses: 0 };
   #waiting: P[] = [];
+  #waitingBytes = 0;
+  /** Pictures were passed over, and what waits refers to them. */
+  #wantsKey = false;
   readonly #arrivals = new Arrivals();
   readonly #target = new Target();
   /** A media time, and when it was that. */
@@ -81,9 +85,19 @@ export class Playout<P extends Coded> {
     return this.#interval;
   }
 
+  /** Whether pictures were passed over, and nothing can be decoded before a key frame. */
+  get wantsKey(): boolean {
+    return this.#wantsKey;
+  }
+
   /** Pictures that wait to be decoded. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** From the first to the last of them, ms. */
+  get span(): number {
+    return (this.#waiting.at(-1)?.dts ?? 0) - (this.#waiting[0]?.dts ?? 0);
   }
 
   /** The latest decoding time of any frame. */
@@ -120,12 +134,18 @@ export class Playout<P extends Coded> {
   push(picture: P, came: number, now: number): void {
     this.learn(picture.dts, came, picture.catchup);
     this.#pictureAt = now;
+    if (picture.key) this.#wantsKey = false;
+    if (this.#wantsKey) {
+      this.stats.skipped += 1;
+      return;
+    }
     this.#waiting.push(picture);
-    if (this.#waiting.length <= WAITING_MAX) return;
-    this.#leap(now);
-    // With nothing to leap to, the oldest are passed over: what comes of the rest is the decoder's to hide.
-    const over = this.#waiting.length - WAITING_MAX;
-    if (over > 0) this.#skip(over);
+    this.#waitingBytes += picture.data.length;
+    if (this.#isFull) this.#leap(now);
+    if (!this.#isFull) return;
+    // With nothing to leap to, all is passed over up to the next key frame.
+    this.#skip(this.#waiting.length);
+    this.#wantsKey = true;
   }
 
   /**
@@ -166,6 +186,7 @@ export class Playout<P extends Coded> {
   take(now: number): Due<P> | null {
     const picture = this.#waiting.shift();
     if (picture === undefined) return null;
+    this.#waitingBytes -= picture.data.length;
     const media = this.media(now);
     const isOvertaken = media !== null && this.#waiting.some((later) => !later.catchup && later.pts <= media);
     const show = !picture.catchup && !isOvertaken;
@@ -195,6 +216,8 @@ export class Playout<P extends Coded> {
   /** Begins anew with what comes next: after a pause, or a leap of the publisher's time. */
   reset(): void {
     this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#wantsKey = false;
     this.#arrivals.clear();
     this.#clock = null;
     this.#newest = Number.NEGATIVE_INFINITY;
@@ -241,8 +264,15 @@ export class Playout<P extends Coded> {
     return at;
   }
 
+  get #isFull(): boolean {
+    return this.#waiting.length > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX;
+  }
+
   #skip(count: number): void {
-    this.stats.skipped += this.#waiting.splice(0, count).filter((picture) => !picture.catchup).length;
+    for (const picture of this.#waiting.splice(0, count)) {
+      this.#waitingBytes -= picture.data.length;
+      if (!picture.catchup) this.stats.skipped += 1;
+    }
   }
 }
 
@@ -332,4 +362,6 @@ const SPAN_MS = 5000;
 const ARRIVALS_MAX = 900;
 /** 10 s at 100 pictures a second. */
 const WAITING_MAX = 1024;
+/** 10 s at 25 Mbit/s. */
+const WAITING_BYTES_MAX = 32 << 20;
 const INTERVAL_MAX_MS = 500;

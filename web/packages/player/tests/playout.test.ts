@@ -12,7 +12,7 @@ class Viewer {
   #decoded: Coded[] = [];
 
   come(at: number, dts: number, more: Partial<Coded> = {}): void {
-    this.playout.push({ dts, pts: dts, key: dts % 1000 === 0, catchup: false, ...more }, at, at);
+    this.playout.push({ dts, pts: dts, key: dts % 1000 === 0, catchup: false, data: DATA, ...more }, at, at);
   }
 
   /** Lets a millisecond pass. */
@@ -62,6 +62,7 @@ class Viewer {
   }
 }
 
+const DATA = new Uint8Array(1000);
 const UP_TO = (most: number) => (delays: number[]) => delays.every((ms) => ms <= most);
 
 describe('the jitter buffer', () => {
@@ -163,7 +164,7 @@ describe('the jitter buffer', () => {
   test('while nobody looks, only what the newest key frame leads stays', () => {
     const { playout } = new Viewer();
     for (let n = 0; n < 60; n++) {
-      playout.push({ dts: n * 40, pts: n * 40, key: n % 25 === 0, catchup: false }, n * 40, n * 40);
+      playout.push({ dts: n * 40, pts: n * 40, key: n % 25 === 0, catchup: false, data: DATA }, n * 40, n * 40);
       playout.trim();
       expect(playout.waiting).toBeLessThanOrEqual(25);
     }
@@ -171,13 +172,23 @@ describe('the jitter buffer', () => {
     expect(playout.stats.skipped).toBe(50);
   });
 
-  test('what waits has a bound, without a key frame too', () => {
-    const { playout } = new Viewer();
-    for (let n = 0; n < 5000; n++) {
-      playout.push({ dts: n * 10, pts: n * 10, key: n === 0, catchup: false }, n * 10, n * 10);
+  test('what waits has a bound, without a key frame too: then nothing is decoded before one', () => {
+    for (const [data, most] of [
+      [DATA, 1024],
+      [new Uint8Array(1 << 20), 32],
+    ] as const) {
+      const { playout } = new Viewer();
+      const come = (n: number, key: boolean) =>
+        playout.push({ dts: n * 10, pts: n * 10, key, catchup: false, data }, n * 10, n * 10);
+      for (let n = 0; n < 1500; n++) {
+        come(n, n === 0);
+        expect(playout.waiting).toBeLessThanOrEqual(most);
+      }
+      expect([playout.wantsKey, playout.take(15_000)]).toEqual([true, null]);
+      come(1500, true);
+      come(1501, false);
+      expect([playout.wantsKey, playout.take(15_010)?.picture.dts]).toEqual([false, 15_000]);
     }
-    expect(playout.waiting).toBeLessThanOrEqual(1024);
-    expect(playout.take(50_000)?.picture.dts).toBeGreaterThan(0);
   });
 
   test('it begins anew after a pause', () => {

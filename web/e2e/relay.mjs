@@ -1,0 +1,76 @@
+/**
+ * A bad path for UDP, on loopback: whoever sends to its port talks to the server, with delay and loss in either
+ * direction. Each direction has a generator of its own, so the same seed loses the same packets of the same traffic.
+ */
+
+import { createSocket } from 'node:dgram';
+
+/**
+ * Puts a path before the server on `to`. `rttMs` is added there and back together; `loss` is a share of the packets of
+ * either direction, 0 to 1. `path.set()` changes both, `path.cut` drops everything while it is true.
+ */
+export async function startRelay({ to, rttMs = 0, loss = 0, seed = 1 }) {
+  const front = createSocket('udp4');
+  const clients = new Map();
+  const path = { rttMs, loss, cut: false, carried: 0, lost: 0, dropped: 0 };
+  let isClosed = false;
+  let waiting = 0;
+
+  const line = (chance) => (send) => {
+    if (path.cut || chance() < path.loss) {
+      path.lost += 1;
+      return;
+    }
+    if (waiting >= WAITING_MAX) {
+      path.dropped += 1;
+      return;
+    }
+    path.carried += 1;
+    if (path.rttMs === 0) return send();
+    waiting += 1;
+    setTimeout(() => {
+      waiting -= 1;
+      if (!isClosed) send();
+    }, path.rttMs / 2);
+  };
+  const [up, down] = [line(generator(seed)), line(generator(seed ^ 0x5bd1e995))];
+
+  front.on('message', (packet, from) => {
+    const key = `${from.address}:${from.port}`;
+    let back = clients.get(key);
+    if (back === undefined) {
+      if (clients.size >= CLIENTS_MAX) return;
+      back = createSocket('udp4');
+      back.on('error', () => {});
+      back.on('message', (answer) => down(() => front.send(answer, from.port, from.address)));
+      clients.set(key, back);
+    }
+    up(() => back.send(packet, to, '127.0.0.1'));
+  });
+  await new Promise((resolve, reject) => front.once('error', reject).bind(0, '127.0.0.1', resolve));
+  return {
+    port: front.address().port,
+    path,
+    async close() {
+      isClosed = true;
+      const sockets = [front, ...clients.values()];
+      await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.close(resolve))));
+    },
+  };
+}
+
+/** xorshift32: numbers from 0 to 1, the same for a seed. */
+function generator(seed) {
+  let state = seed | 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+/** As many viewers as a test has; what others send is dropped. */
+const CLIENTS_MAX = 50;
+/** Packets on their way: 100 ms of 200 Mbit/s. */
+const WAITING_MAX = 2000;

@@ -1,0 +1,98 @@
+/**
+ * Plays in RTC mode and keeps what it sees and hears: of each picture that is drawn the number of the clock's bar code
+ * (docs/ref/clock.md), and when each beep begins at the loudspeaker. The player does not know of it.
+ */
+
+import { makeRtc, Stage } from '/sdk/rtc.js';
+
+/** What the test reads. */
+const seen = {
+  states: [],
+  ends: [],
+  statuses: [],
+  volumes: [],
+  /** [ms since 1970 at drawing, number on the bar code or null, media ms since the minute began] */
+  pictures: [],
+  /** [ms since 1970 at the loudspeaker, second of the beep is not known here] */
+  beeps: [],
+  playedAt: 0,
+  firstPictureMs: null,
+};
+window.seen = seen;
+
+let engine = null;
+
+window.play = (place, settings = {}) => {
+  const stage = new Stage(document.getElementById('host'));
+  const all = { minCache: 1, maxCache: 3, autoCache: true, muted: false, stutterMs: 800, ...settings };
+  seen.playedAt = performance.now();
+  engine = makeRtc(place, stage, all, {
+    state: (code, message, details) => seen.states.push([Math.round(performance.now() - seen.playedAt), code, message, details]),
+    volume: (volume) => seen.volumes.push(volume),
+    end: (end) => seen.ends.push(end),
+  });
+  window.engine = engine;
+  window.stage = stage;
+  engine.start();
+};
+
+const statusTimer = setInterval(() => engine && seen.statuses.push(engine.status()), 1000);
+window.quit = () => {
+  engine?.stop();
+  clearInterval(statusTimer);
+};
+
+// What is drawn is looked at right behind the drawing.
+const drawImage = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (picture, ...place) {
+  drawImage.call(this, picture, ...place);
+  if (!(picture instanceof VideoFrame)) return;
+  const now = performance.timeOrigin + performance.now();
+  seen.firstPictureMs ??= performance.now() - seen.playedAt;
+  const record = [now, null, picture.timestamp / 1000];
+  seen.pictures.push(record);
+  const copy = picture.clone();
+  barCode(copy)
+    .then((number) => {
+      record[1] = number;
+    })
+    .finally(() => copy.close());
+};
+
+async function barCode(picture) {
+  const { width, height } = picture.visibleRect;
+  if (!/^(I420|NV12)/.test(picture.format)) throw new Error(`no luma in ${picture.format}`);
+  const luma = new Uint8Array(picture.allocationSize());
+  const [{ offset, stride }] = await picture.copyTo(luma);
+  let number = 0;
+  for (let cell = 0; cell < 16; cell++) {
+    const x = Math.floor(((cell + 0.5) / 16) * width);
+    const at = (y) => luma[offset + Math.floor((y / 360) * height) * stride + x] > 125;
+    if (at(330) === at(350)) return null;
+    number = number * 2 + Number(at(330));
+  }
+  return number < 1500 ? number : null;
+}
+
+// What goes to the loudspeaker goes to our ear too, with the context's time of its onset.
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  const made = connect.call(this, to, ...rest);
+  if (to === this.context.destination && !this.isEar) listen(this).catch((error) => console.error(String(error)));
+  return made;
+};
+
+async function listen(node) {
+  const context = node.context;
+  await context.audioWorklet.addModule('ear.js');
+  const ear = new AudioWorkletNode(context, 'ear');
+  ear.isEar = true;
+  connect.call(node, ear);
+  // It has to be heard to be run.
+  connect.call(ear, context.destination);
+  ear.port.onmessage = ({ data }) => {
+    const { contextTime, performanceTime } = context.getOutputTimestamp();
+    const at = performanceTime + (data - contextTime) * 1000;
+    seen.beeps.push([performance.timeOrigin + at, context.outputLatency * 1000]);
+  };
+}

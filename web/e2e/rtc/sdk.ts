@@ -1,0 +1,2 @@
+export { makeRtc } from '../../packages/player/src/rtc';
+export { Stage } from '../../packages/player/src/stage';
