@@ -3,6 +3,7 @@
 
 mod accounts;
 mod asking;
+mod demo;
 mod home;
 mod keys;
 mod many;

@@ -7,7 +7,7 @@ export const zh: Dictionary = {
   common: {
     copy: '复制', copied: '已复制', copyByHand: '此页面不安全（非 https），请选中文字后手动复制', qr: '二维码', hideQr: '收起二维码',
     retry: '重试', loading: '加载中', start: '开始', stop: '停止', mute: '静音', unmute: '打开声音', muted: '已静音', fullScreen: '全屏', none: '–',
-    open: '打开', licences: '许可证', seconds: (n) => `${n} 秒`, milliseconds: (n) => `${n} 毫秒`, new: '自动生成', paste: '或粘贴已有地址',
+    open: '打开', licences: '许可证', seconds: (n) => `${n} 秒`, milliseconds: (n) => `${n} ms`, new: '自动生成', paste: '或粘贴已有地址',
   },
   errors: {
     unreachable: '服务器没有响应。',
@@ -29,7 +29,7 @@ export const zh: Dictionary = {
     entries: {
       push: { title: 'RTMP 推流', text: '摄像头、屏幕或测试时钟，推到你专用的地址。', fact: '一键生成' },
       play: { title: '直播播放', text: '流畅优先，缓存与策略随手可调。', fact: '1–3 秒' },
-      rtc: { title: '低延时播放', text: '从画面读出延时，并绘成曲线。', fact: '< 400 毫秒' },
+      rtc: { title: '低延时播放', text: '从画面读出延时，并绘成曲线。', fact: '< 400 ms' },
       call: { title: '双人通话', text: '两个人，两路流，一个链接。', fact: '1 对 1' },
     },
     phone: '在手机上打开', phoneText: '手机连接同一网络，扫描此码。',
@@ -92,10 +92,10 @@ export const zh: Dictionary = {
     url: '播放地址', fresh: '重新获取时钟',
     rtc: 'RTC 模式，走 UDP', live: '直播模式',
     now: '当前', p50: '中位数', p95: '95 分位',
-    chart: '最近一分钟的延时', goal: '承诺：400 毫秒',
+    chart: '最近一分钟的延时', goal: '承诺：400 ms',
     chartText: (rtc, live) => `最近一分钟的延时中位数：RTC 模式 ${rtc}，直播模式 ${live}`,
     noCode: '此画面没有条码：延时取自播放器的统计。',
-    wall: (ms, unsure) => `此设备的时钟与服务器相差 ${ms} 毫秒，已自动修正，精度 ${unsure} 毫秒。`,
+    wall: (ms, unsure) => `此设备的时钟与服务器相差 ${ms} ms，已自动修正，精度 ${unsure} ms。`,
     fallback: '当前没有低延时', fallbackText: '播放器已切换到普通线路，延时一秒以上。',
     seats: '席位已满。每路流有十个 UDP 席位，因为逐帧发送的代价更高；有人离开后即可再试。',
     signature: 'RTC 模式需要已签名的地址，而此签名缺失、错误或已过期。',

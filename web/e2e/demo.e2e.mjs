@@ -1,0 +1,309 @@
+/**
+ * Walks through the demo as people in a room would: somebody presses New and pushes a camera, others watch it in both
+ * players, somebody reads the clock's delay, two call each other; in both languages, at a desk and on a phone.
+ *
+ *   node e2e/demo.e2e.mjs [desk|phone]
+ *
+ * Whatever the browser complains of is a failure, and so is a page that is wider than the screen. PAGES and SDK are
+ * folders to take the pages and the elements from instead of the program, while they are being written.
+ */
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { openBrowser, SHOTS, sleep, startDemo, until } from './lib.mjs';
+
+const NAMES = ['', 'push', 'play', 'rtc', 'call'];
+const only = process.argv[2];
+if (only !== 'phone') await atADesk();
+if (only !== 'desk') await onAPhone();
+console.log('the demo does what it says');
+
+/** All that the pages do, in English, light. */
+async function atADesk() {
+  await inRoom({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', colorScheme: 'light' }, async (room) => {
+    const page = await room.open('');
+    await home(room, page, 'This page is not secure', 'The stream arrives');
+    await pushed(room, page);
+    await lowLatency(room, page);
+    await called(room);
+    await refusedNew(room, page);
+  });
+}
+
+/** How they look, and that they work, on the smallest of phones: in Chinese, dark; and once in English. */
+async function onAPhone() {
+  const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+  await inRoom({ ...phone, locale: 'zh-CN', colorScheme: 'dark' }, async (room) => {
+    const page = await room.open('');
+    await home(room, page, '此页面不安全', '直播流正常到达');
+    await lowLatency(room, page);
+    await pushed(room, page);
+    for (const name of NAMES) {
+      await page.goto(`${room.origin}/demo/${name}`);
+      await page.locator('h1').waitFor();
+      await page.locator('#language').click();
+      await until(() => page.evaluate(() => document.documentElement.lang === 'en'));
+      assert.ok(
+        !/[\u4e00-\u9fff]/.test((await page.locator('main').textContent()).replace('中文', '')),
+        `Chinese in English: ${name}`,
+      );
+      await room.shot(page, `${name || 'home'}-en`);
+      await page.locator('#language').click();
+      await until(() => page.evaluate(() => document.documentElement.lang === 'zh-CN'));
+    }
+    await played(room, page);
+    // New is good for five URLs a minute.
+    await sleep(60_000);
+    await called(room);
+  });
+}
+
+async function home(room, page, secure, arrives) {
+  await page.locator('#state.good').waitFor();
+  const words = await page.locator('main').textContent();
+  for (const each of [
+    secure,
+    arrives,
+    'RTMP',
+    'HTTP-FLV',
+    'miniprogram',
+    '/sdk/live-elements.js',
+    `${room.operator}/console/`,
+  ])
+    assert.ok(words.includes(each), `${each} is not in ${words}`);
+  assert.equal(await page.locator('.entries a').count(), 4);
+  await page.locator('#links .copy').first().getByRole('button').first().click();
+  await page.locator('#links .qr-code').waitFor();
+  await room.shot(page, 'home');
+}
+
+/** New, a camera, and what both players make of it. */
+async function pushed(room, page) {
+  await page.goto(`${room.origin}/demo/push`);
+  await page.locator('#new').click();
+  const url = await until(() => page.locator('input[name="push"]').inputValue());
+  assert.match(url, /^rtmp:\/\/.+\/live\/\d+_user_[0-9a-f]{8}_[0-9a-f]{4}\?.*txSecret=/);
+  for (const name of ['rtmp', 'flv', 'acc']) assert.ok(await page.locator(`[data-copy="${name}"]`).textContent(), name);
+  await page.locator('#start').click();
+  await said(page, 1002);
+  await page.locator('[data-status="videoBitrate"]').waitFor();
+  await room.shot(page, 'push');
+
+  for (const [name, link] of [
+    ['play', page.locator('main a[target="_blank"]').nth(0)],
+    ['rtc', page.locator('main a[target="_blank"]').nth(1)],
+  ]) {
+    const href = await link.getAttribute('href');
+    const viewer = await room.open(new URL(href, room.origin).href);
+    await viewer.locator('#start').click();
+    await said(viewer, 2004);
+    await moves(viewer, `the camera in ${name}`);
+    await viewer.locator('[data-status="size"]').waitFor();
+    await room.shot(viewer, `camera-${name}`);
+    await viewer.locator('#stop').click();
+    await viewer.close();
+  }
+  await page.locator('#stop').click();
+
+  // What a page draws is pushed as well, and read again from what arrives.
+  await page.locator('input[name="source"][value="clock"]').check({ force: true });
+  await page.locator('#start').click();
+  await said(page, 1002, 2);
+  const href = await page.locator('main a[target="_blank"]').nth(1).getAttribute('href');
+  const viewer = await room.open(new URL(href, room.origin).href);
+  await viewer.locator('#start').click();
+  await until(
+    async () => ms(await viewer.locator('[data-p50="rtc"]').textContent()) > 0,
+    20_000,
+    'the delay of a page’s own clock',
+  );
+  await room.shot(viewer, 'own-clock');
+  await viewer.close();
+  await page.locator('#stop').click();
+}
+
+async function played(room, page) {
+  await page.goto(`${room.origin}/demo/play`);
+  await until(() => page.locator('#start').isEnabled());
+  await page.locator('input[name="strategy"][value="speedy"]').check({ force: true });
+  await page.locator('#start').click();
+  await said(page, 2004);
+  await page.locator('output.delay').waitFor();
+  await sleep(2000);
+  await room.shot(page, 'play');
+  await page.locator('#stop').click();
+}
+
+/** The clock in both players: each delay is read from the picture, and UDP is ahead. */
+async function lowLatency(room, page) {
+  await page.goto(`${room.origin}/demo/rtc`);
+  await until(() => page.locator('#start').isEnabled());
+  await page.locator('#start').click();
+  const read = async (which, name) => ms(await page.locator(`[data-${which}="${name}"]`).textContent());
+  await until(async () => (await read('p95', 'rtc')) > 0 && (await read('p95', 'live')) > 0, 20_000, 'both delays');
+  await sleep(10_000);
+  const found = { rtc: await read('p50', 'rtc'), live: await read('p50', 'live'), p95: await read('p95', 'rtc') };
+  console.log('delay, ms:', found);
+  assert.ok(found.rtc < found.live, 'over UDP it is earlier');
+  assert.equal(await page.locator('[data-status="transport"] dd').textContent(), 'rtmp-udp');
+  await room.shot(page, 'rtc');
+  await page.locator('#stop').click();
+}
+
+/** Two pages, one link: each sees the other. */
+async function called(room) {
+  const [one, two] = [await room.open('call'), await room.open('')];
+  await one.locator('#begin').click();
+  await one.locator('[data-talk="waiting"]').waitFor();
+  await room.shot(one, 'call-waiting');
+  const invite = new URL(await one.locator('[data-copy="invite"]').textContent());
+  assert.equal(invite.search, '', 'what the link carries is not for a server');
+  await two.goto(room.origin + invite.pathname + invite.hash);
+  await room.shot(two, 'call-invited');
+  await two.locator('#answer').click();
+  for (const page of [one, two]) {
+    await page.locator('[data-talk="talking"]').waitFor();
+    await moves(page, 'the other one');
+  }
+  await sleep(2000);
+  await room.shot(one, 'call');
+  await room.shot(two, 'call-other');
+  await one.locator('#hang-up').click();
+  await one.locator('#another').waitFor();
+  await two.locator('[data-talk="gone"]').waitFor();
+  await room.shot(one, 'call-over');
+  await two.locator('#hang-up').click();
+  for (const page of [one, two]) await page.close();
+}
+
+/** The server's words for whoever presses too often. */
+async function refusedNew(room, page) {
+  room.expect(/429/);
+  await page.goto(`${room.origin}/demo/push`);
+  for (let i = 0; i < 6 && !(await page.locator('.refusal').count()); i++) {
+    await page.locator('#new').click();
+    await until(async () => (await page.locator('#new').isEnabled()) || (await page.locator('.refusal').count()) > 0);
+  }
+  assert.match(await page.locator('.refusal').textContent(), /5 URLs a minute/);
+  assert.ok(await page.locator('#new').isDisabled());
+  await room.shot(page, 'refused');
+}
+
+/** That a code stands in the log, so many times. */
+async function said(page, code, times = 1) {
+  const there = page.locator(`[data-code="${code}"]`);
+  await until(async () => (await there.count()) >= times, 20_000, `code ${code}, ${times} times`);
+}
+
+/** That the largest picture on a page has something in it, and changes. */
+async function moves(page, what) {
+  const look = () =>
+    page.evaluate(() => {
+      const pictures = [...document.querySelectorAll('live-player')].flatMap((one) => [
+        ...one.shadowRoot.querySelectorAll('canvas, video'),
+      ]);
+      const canvas = new OffscreenCanvas(32, 32);
+      const context = canvas.getContext('2d');
+      for (const picture of pictures) context.drawImage(picture, 0, 0, 32, 32);
+      const { data } = context.getImageData(0, 0, 32, 32);
+      return {
+        sum: data.reduce((sum, value, i) => (sum * 31 + value * (i % 7)) % 1e9, 7),
+        colours: new Set(data).size,
+      };
+    });
+  const first = await look();
+  await until(async () => (await look()).sum !== first.sum && (await look()).colours > 8, 10_000, `${what} moves`);
+}
+
+/** Of `123 ms`; not a number where there is none. */
+function ms(text) {
+  return Number(/^(-?\d+)/.exec(text)?.[1] ?? Number.NaN);
+}
+
+/** A server and a browser of one kind; what goes wrong in either is said. */
+async function inRoom(context, walk) {
+  const server = await startDemo();
+  // A page that came from a folder has no address, and the browser would keep it away from this machine's.
+  const flags = process.env.PAGES ? ['--disable-features=LocalNetworkAccessChecks'] : [];
+  const browser = await openBrowser({ ...context, flags, reducedMotion: 'reduce' });
+  const small = context.viewport.width < 900;
+  const expected = [];
+  let number = 0;
+  try {
+    await fromFolders(browser.browser, server);
+    await walk({
+      origin: server.origin,
+      operator: server.operator,
+      expect: (what) => expected.push(what),
+      async open(where) {
+        const page = await browser.newPage();
+        await page.goto(new URL(where, `${server.origin}/demo/`).href);
+        await page.locator('h1').waitFor();
+        return page;
+      },
+      async shot(page, name) {
+        number += 1;
+        await sleep(400);
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        const file = `demo-${small ? 'phone' : 'desk'}-${String(number).padStart(2, '0')}-${name}.png`;
+        // The whole page by a taller window: what sticks to an edge is drawn where it belongs.
+        const size = page.viewportSize();
+        const height = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width: size.width, height: Math.min(4000, Math.max(size.height, height)) });
+        await sleep(200);
+        await page.screenshot({ path: join(SHOTS, file) });
+        await page.setViewportSize(size);
+        assert.ok(wide <= 0, `${file}: ${wide} px wider than the screen`);
+      },
+    });
+    const bad = browser.complaints.filter((words) => !expected.some((what) => what.test(words)));
+    assert.deepEqual(bad, [], 'what the browser complained of');
+  } catch (error) {
+    console.error([...browser.complaints, ...server.log].join('\n'));
+    for (const [i, page] of browser.browser.pages().entries())
+      await page.screenshot({ path: join(SHOTS, `demo-failed-${i}.png`) }).catch(() => {});
+    throw error;
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+}
+
+/** Pages and elements from folders, with the headers that the program sends. */
+async function fromFolders(context, { origin, operator, ports }) {
+  const serve = (path, folder, headers = {}) =>
+    context.route(`${origin}${path}**`, async (route) => {
+      const name = new URL(route.request().url()).pathname.slice(path.length);
+      const body = await readFile(join(folder, name && extname(name) ? name : 'index.html')).catch(() => null);
+      if (!body) return route.fulfill({ status: 404 });
+      const kinds = {
+        '.html': 'text/html',
+        '.js': 'text/javascript',
+        '.css': 'text/css',
+        '.svg': 'image/svg+xml',
+        '.wasm': 'application/wasm',
+      };
+      return route.fulfill({ body, headers: { 'content-type': kinds[extname(name)] ?? 'text/html', ...headers } });
+    });
+  if (process.env.SDK) await serve('/sdk/', process.env.SDK);
+  if (!process.env.PAGES) return;
+  const rust = await readFile(new URL('../../crates/console/src/demo.rs', import.meta.url), 'utf8');
+  const policy = /CONTENT_SECURITY_POLICY,\s*"([^"]+)"/.exec(rust)[1].replaceAll(/\\\s+/g, '');
+  await serve('/demo/', process.env.PAGES, { 'content-security-policy': policy });
+  const watch = [
+    { name: 'RTMP', url: `rtmp://127.0.0.1:${ports.rtmp}/live/clock` },
+    { name: 'HTTP-FLV', url: `${origin}/live/clock.flv` },
+  ];
+  const data = {
+    clock_path: '/live/clock.flv',
+    watch,
+    secure: null,
+    console: `${operator}/console/`,
+    fingerprint: null,
+  };
+  await context.route(`${origin}/demo/data.json`, (route) => route.fulfill({ json: data }));
+  await context.route(`${origin}/demo/time`, (route) => route.fulfill({ json: { unix_ms: Date.now() } }));
+}
