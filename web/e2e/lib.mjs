@@ -77,6 +77,11 @@ export async function startDemo(...more) {
     pid: child.pid,
     newUrls: () => ask('get_test_pushurl'),
     clockRtc: async () => (await ask('get_test_rtmpaccurl')).url_rtmpacc,
+    /** It is gone from one moment to the next. {@link stop} cleans up. */
+    kill() {
+      child.kill('SIGKILL');
+      return gone;
+    },
     async stop() {
       child.kill('SIGTERM');
       await gone;

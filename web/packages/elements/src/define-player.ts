@@ -4,4 +4,11 @@ import { LivePlayer } from './live-player';
 
 if (!customElements.get('live-player')) customElements.define('live-player', LivePlayer);
 
-export * from './live-player';
+export {
+  createLivePlayerContext,
+  type FullScreenChange,
+  LivePlayer,
+  type LivePlayerContext,
+  type LivePlayerEvents,
+  type StateChange,
+} from './live-player';

@@ -1,0 +1,46 @@
+//! The elements and the demo, as a browser sees them: each test of `web/e2e` with the program that was just built.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::common::run_within;
+use crate::tools::text;
+
+#[test]
+fn the_elements_stand_what_pages_and_networks_do_to_them() {
+    run("elements");
+}
+
+#[test]
+fn the_elements_leave_nothing_behind() {
+    run("mounts");
+}
+
+#[test]
+fn what_is_packed_plays() {
+    run("pack");
+}
+
+/// One of `web/e2e`: what it says, if it fails. Screenshots and figures are kept, to be looked at.
+fn run(name: &str) {
+    let web = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web"));
+    assert!(
+        web.join("node_modules").exists(),
+        "what the test needs is not installed: `make web` installs it"
+    );
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web").join(name.replace(':', "-"));
+    let mut command = Command::new("node");
+    command
+        .args(["e2e/run.mjs", name])
+        .current_dir(web)
+        .env("THALWEG", env!("CARGO_BIN_EXE_thalweg"))
+        .env("SHOTS", shots);
+    let output = run_within(&mut command, AT_MOST);
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
+}
+
+/// What a test takes on two idle cores is less than a minute.
+const AT_MOST: Duration = Duration::from_secs(150);
