@@ -1,6 +1,6 @@
 /** The sound that is pushed: microphone, what came with pictures, and background music, mixed by WebAudio. */
 
-import type { Piece } from './tap-worklet';
+import type { Piece } from '../tap-worklet';
 
 /** Whom a mixer tells. */
 export interface MixerListener {

@@ -206,7 +206,7 @@ export class RtmpUdp implements Uplink {
     for (const { id, code } of this.#outbox.takeResets()) {
       const writer = this.#writers.get(id);
       this.#writers.delete(id);
-      writer?.abort(new WebTransportError('given up', { streamErrorCode: code })).catch(() => {});
+      writer?.abort(resetBy(code)).catch(() => {});
     }
     for (let next = this.#outbox.next(now); next; next = this.#outbox.next(now)) void this.#write(next);
   }
@@ -274,6 +274,16 @@ function failureOf({ code, reason, description, isError }: session.Status): Fail
   if (code === 'NetStream.Publish.Replaced') return { kind: 'refused', reason: 'replaced', message };
   if (code === 'NetConnection.Connect.Closed') return { kind: 'lost', code: 3005, message };
   return { kind: 'refused', reason: reason || (isError ? 'refused' : 'ended'), message };
+}
+
+/** What resets a stream with a code. Browsers differ in how it is made. */
+function resetBy(code: number): WebTransportError {
+  const init = { message: 'given up', streamErrorCode: code };
+  try {
+    return new WebTransportError('given up', init);
+  } catch {
+    return new (WebTransportError as unknown as new (init: WebTransportErrorOptions) => WebTransportError)(init);
+  }
 }
 
 function blocked(message: string): Unconnected {
