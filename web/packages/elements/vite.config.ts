@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { aacWorker } from './aac-worker';
 import { licences } from './licences';
 
 const player = (file: string) => fileURLToPath(new URL(`../player/src/${file}`, import.meta.url));
@@ -12,14 +13,14 @@ export const FROM_SOURCE = [
 /** The package: modules of the elements' own, with what codes AAC beside them. */
 export default defineConfig(({ command }) => ({
   resolve: { alias: command === 'build' ? [] : FROM_SOURCE },
-  plugins: [licences()],
+  plugins: [aacWorker(), licences()],
   build: {
     lib: {
       entry: {
         index: 'src/index.ts',
         define: 'src/define.ts',
         'define-player': 'src/define-player.ts',
-        'tap-worklet': 'src/push/tap-worklet.ts',
+        'tap-worklet': 'src/tap-worklet.ts',
       },
       formats: ['es'],
     },

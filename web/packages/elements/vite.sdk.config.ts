@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { aacWorker } from './aac-worker';
 import { licences } from './licences';
 import { FROM_SOURCE } from './vite.config';
 
@@ -8,7 +9,7 @@ const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const ENTRIES: Record<string, string> = {
   'live-elements': file('src/define.ts'),
   'live-player': file('src/define-player.ts'),
-  'tap-worklet': file('src/push/tap-worklet.ts'),
+  'tap-worklet': file('src/tap-worklet.ts'),
   'audio-worklet': file('../player/src/audio-worklet.ts'),
 };
 const name = process.env.ENTRY ?? 'live-elements';
@@ -16,7 +17,7 @@ const name = process.env.ENTRY ?? 'live-elements';
 /** What the server has under `/sdk/`: files that a page loads as they are. */
 export default defineConfig({
   resolve: { alias: FROM_SOURCE },
-  plugins: [licences()],
+  plugins: [aacWorker(), licences()],
   // Relative: it does not care where it is served.
   base: './',
   build: {

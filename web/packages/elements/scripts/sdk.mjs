@@ -17,7 +17,7 @@ const LOADS = [
   { name: 'live-player.js', files: ['live-player.js', 'audio-worklet.js'], most: 40_000 },
   { name: 'live-elements.js', files: ['live-elements.js', 'audio-worklet.js', 'tap-worklet.js'], most: 90_000 },
 ];
-const LOADED_LATER = ['aac-encoder.js', 'aac-encoder.LICENSE.txt'];
+const LOADED_LATER = ['aac-encoder.js', 'aac-encoder-worker.js', 'aac-encoder.LICENSE.txt'];
 
 rmSync(folder, { recursive: true, force: true });
 for (const entry of ['live-elements', 'live-player', 'audio-worklet', 'tap-worklet']) {
