@@ -26,6 +26,7 @@ async function atADesk() {
     await home(room, page, 'This page is not secure', 'The stream arrives');
     await pushed(room, page);
     await lowLatency(room, page);
+    await unsigned(room, page);
     await called(room);
     await refusedNew(room, page);
   });
@@ -149,6 +150,19 @@ async function lowLatency(room, page) {
   assert.equal(await page.locator('[data-status="transport"] dd').textContent(), 'rtmp-udp');
   await room.shot(page, 'rtc');
   await page.locator('#stop').click();
+}
+
+/** Without its signature the clock has no low delay: the page says why, and plays on. */
+async function unsigned(room, page) {
+  await page.goto(`${room.origin}/demo/play`);
+  const src = await until(() => page.locator('input[name="src"]').inputValue());
+  const viewer = await room.open(`rtc#src=${encodeURIComponent(src)}`);
+  await viewer.locator('#start').click();
+  await said(viewer, -2302);
+  assert.match(await viewer.locator('.notice').first().textContent(), /this signature is missing, wrong or over/);
+  await said(viewer, 2004);
+  await room.shot(viewer, 'rtc-unsigned');
+  await viewer.close();
 }
 
 /** Two pages, one link: each sees the other. */

@@ -4,7 +4,7 @@ import { age, MINUTE_PICTURES, numberAt, read, rows } from '../demo/lib/barcode'
 import { callOf, inviteOf, isOver, talkOf } from '../demo/lib/call';
 import { Delays, rank } from '../demo/lib/delays';
 import { canPlay, endOf, readCall, readWatch, writeCall, writeWatch } from '../demo/lib/fragment';
-import { gravity, type Phase, playerPhase, pusherPhase, reasonIn } from '../demo/lib/phase';
+import { gravity, lackOf, type Phase, playerPhase, pusherPhase, reasonIn } from '../demo/lib/phase';
 
 /** A strip as a browser draws it: two rows of sixteen cells, each so many pixels. */
 function strip(number: number, cell = 4, white = 255, black = 0): { data: Uint8ClampedArray; width: number; height: number } {
@@ -152,6 +152,10 @@ describe('phases', () => {
     expect(talkOf('on', 'reconnecting', true)).toBe('gone');
     expect(talkOf('failed', 'on', true)).toBe('failed');
     expect([isOver('failed'), isOver('ended'), isOver('reconnecting')]).toEqual([true, true, false]);
+  });
+
+  test('why there is no low delay', () => {
+    expect(['viewer-limit', 'auth-bad', 'auth-expired', 'wrong-action', 'not-allowed', undefined, 'no handshake'].map(lackOf)).toEqual(['seats', 'signature', 'signature', 'signature', 'notAllowed', 'blocked', 'blocked']);
   });
 
   test('reasons are found in what a server says', () => {

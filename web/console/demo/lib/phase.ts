@@ -30,7 +30,7 @@ export function playerPhase(before: Phase, code: number): Phase {
   }
 }
 
-/** A pusher's. */
+/** A pusher's. A device that fails is not its end: it goes on with what is left. */
 export function pusherPhase(before: Phase, code: number): Phase {
   switch (code) {
     case 1001:
@@ -39,14 +39,7 @@ export function pusherPhase(before: Phase, code: number): Phase {
       return 'on';
     case 1102:
       return 'reconnecting';
-    case -1301:
-    case -1302:
-    case -1303:
-    case -1304:
-    case -1305:
-    case -1306:
     case -1307:
-    case -1308:
       return 'failed';
     default:
       return before;
@@ -56,6 +49,14 @@ export function pusherPhase(before: Phase, code: number): Phase {
 /** The server's word for a refusal, docs/ref/signing.md, where a message has one. */
 export function reasonIn(message: string): string | null {
   return /\b(auth-[a-z-]+|viewer-limit|wrong-action|wrong-address|not-allowed|revoked|url-in-use|server-full|not-found|busy|player-off|pusher-off|service-closed|not-eligible)\b/.exec(message)?.[1] ?? null;
+}
+
+/** Why there is no low delay after -2302: a key of the words for it. */
+export function lackOf(reason: string | undefined): 'seats' | 'signature' | 'notAllowed' | 'blocked' {
+  if (reason === 'viewer-limit') return 'seats';
+  if (reason === 'not-allowed') return 'notAllowed';
+  const isSignature = reason?.startsWith('auth-') || reason === 'wrong-action' || reason === 'wrong-address' || reason === 'revoked';
+  return isSignature ? 'signature' : 'blocked';
 }
 
 /** How grave a code is. */

@@ -9,6 +9,7 @@ export interface LivePlayer extends HTMLElement {
 
 /** What they use of `<live-pusher>`. */
 export interface LivePusher extends HTMLElement {
+  readonly pushing: boolean;
   start(): unknown;
   stop(): unknown;
   switchCamera(): unknown;
