@@ -4,6 +4,7 @@
  */
 
 const path = require('node:path');
+const { afterEach } = require('node:test');
 const { JSDOM } = require('jsdom');
 
 const { window } = new JSDOM('<!doctype html><html><head></head><body></body></html>');
@@ -91,6 +92,12 @@ async function openPage(name, query = {}) {
   component.instance.onShow?.();
   component.instance.onReady?.();
   await settle();
+  const close = () => {
+    if (!open.delete(close)) return;
+    component.detach();
+    parent.remove();
+  };
+  open.add(close);
   return {
     component,
     get data() {
@@ -118,12 +125,15 @@ async function openPage(name, query = {}) {
       component.instance.onShow?.();
       await settle();
     },
-    close() {
-      component.detach();
-      parent.remove();
-    },
+    close,
   };
 }
+
+/** What a test that failed has left open, with a clock that ticks, would keep the tests from ending. */
+const open = new Set();
+afterEach(() => {
+  for (const close of open) close();
+});
 
 const TAGS = { pusher: '.tag-pusher', player: '#player' };
 

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
-const { newPhone, openPage } = require('./phone.js');
+const { newPhone, openPage, settle } = require('./phone.js');
 
 const URL_PUSH = 'rtmp://192.168.1.7/live/1_user_a?bizid=1&txSecret=0f&txTime=65A4D380';
 const opened = (query = {}) => openPage('push', { url: encodeURIComponent(URL_PUSH), mode: 'FHD', ...query });
@@ -236,13 +236,13 @@ test('nobody is filmed by a page that is not seen: away it stops, back it starts
 
 test('a page that is left while it asks for permission starts nothing', async () => {
   const phone = newPhone();
-  let allow;
-  wx.authorize = ({ success }) => {
-    allow = success;
-  };
-  const page = await opened();
-  page.close();
-  allow();
-  await new Promise(setImmediate);
+  const asked = [];
+  wx.authorize = ({ success }) => asked.push(success);
+  const push = await opened();
+  push.close();
+  while (asked.length) {
+    asked.shift()();
+    await settle();
+  }
   assert.equal(phone.count('pusher.start'), 0);
 });
