@@ -42,7 +42,13 @@ export class Lineup {
   /** There is no such kind, whatever comes: it cannot be decoded here. */
   exclude(kind: 'video' | 'audio'): void {
     this.#excluded[kind] = true;
-    this.restart();
+    // What plays goes on without it from the next key frame on, if it had it.
+    this.#configs[kind] = null;
+    if (this.#kinds?.[kind]) this.restart();
+  }
+
+  isExcluded(kind: 'video' | 'audio'): boolean {
+    return this.#excluded[kind];
   }
 
   /** Begins anew with what comes next. */

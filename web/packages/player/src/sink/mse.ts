@@ -245,7 +245,7 @@ class Feed {
   /** Removes what is before `time`; of pictures, before a key frame. Answers whether that is anything. */
   #remove(time: number): boolean {
     if (this.#track.kind === 'video') {
-      const at = this.#keys.findLastIndex((key) => key <= time);
+      const at = this.#keys.filter((key) => key <= time).length - 1;
       const key = this.#keys[at] ?? 0;
       this.#keys = this.#keys.slice(Math.max(at, 0));
       time = key - KEY_EDGE_S;

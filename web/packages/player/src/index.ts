@@ -1,0 +1,2 @@
+export { Player } from './player';
+export * from './types';
