@@ -35,7 +35,7 @@ interface Item {
 }
 
 type Kind = control.Kind;
-const { Kind } = control;
+const Kind = control.Kind;
 
 export class Outbox {
   readonly #tracks = new Map<Kind, Track>();
