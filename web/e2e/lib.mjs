@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 export const SHOTS = process.env.SHOTS ?? fileURLToPath(new URL('shots', import.meta.url));
-const PROGRAM = process.env.THALWEG ?? fileURLToPath(new URL('../../target/release/thalweg', import.meta.url));
+export const PROGRAM = process.env.THALWEG ?? fileURLToPath(new URL('../../target/release/thalweg', import.meta.url));
 const FLAGS = [
   '--no-sandbox',
   '--no-first-run',

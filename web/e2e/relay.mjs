@@ -6,13 +6,13 @@
 import { createSocket } from 'node:dgram';
 
 /**
- * Puts a path before the server on `to`. `rttMs` is added there and back together; `loss` is a share of the packets of
- * either direction, 0 to 1. `path.set()` changes both, `path.cut` drops everything while it is true.
+ * Puts a path before a server; `path` may be changed at any time. `to` is the server's port; `rttMs` is added there and
+ * back together; `loss` is a share of the packets of either direction, 0 to 1; while `cut` nothing comes through.
  */
-export async function startRelay({ to, rttMs = 0, loss = 0, seed = 1 }) {
+export async function startRelay({ to = 0, rttMs = 0, loss = 0, seed = 1 } = {}) {
   const front = createSocket('udp4');
   const clients = new Map();
-  const path = { rttMs, loss, cut: false, carried: 0, lost: 0, dropped: 0 };
+  const path = { to, rttMs, loss, cut: false, carried: 0, lost: 0, dropped: 0 };
   let isClosed = false;
   let waiting = 0;
 
@@ -45,7 +45,7 @@ export async function startRelay({ to, rttMs = 0, loss = 0, seed = 1 }) {
       back.on('message', (answer) => down(() => front.send(answer, from.port, from.address)));
       clients.set(key, back);
     }
-    up(() => back.send(packet, to, '127.0.0.1'));
+    up(() => back.send(packet, path.to, '127.0.0.1'));
   });
   await new Promise((resolve, reject) => front.once('error', reject).bind(0, '127.0.0.1', resolve));
   return {

@@ -11,9 +11,9 @@ const seen = {
   ends: [],
   statuses: [],
   volumes: [],
-  /** [ms since 1970 at drawing, number on the bar code or null, media ms since the minute began] */
+  /** [ms since 1970 at drawing, number on the bar code or null, media time in ms] */
   pictures: [],
-  /** [ms since 1970 at the loudspeaker, second of the beep is not known here] */
+  /** ms since 1970 at the loudspeaker. */
   beeps: [],
   playedAt: 0,
   firstPictureMs: null,
@@ -27,7 +27,8 @@ window.play = (place, settings = {}) => {
   const all = { minCache: 1, maxCache: 3, autoCache: true, muted: false, stutterMs: 800, ...settings };
   seen.playedAt = performance.now();
   engine = makeRtc(place, stage, all, {
-    state: (code, message, details) => seen.states.push([Math.round(performance.now() - seen.playedAt), code, message, details]),
+    state: (code, message, details) =>
+      seen.states.push({ ms: Math.round(performance.now() - seen.playedAt), code, message, ...details }),
     volume: (volume) => seen.volumes.push(volume),
     end: (end) => seen.ends.push(end),
   });
@@ -93,6 +94,58 @@ async function listen(node) {
   ear.port.onmessage = ({ data }) => {
     const { contextTime, performanceTime } = context.getOutputTimestamp();
     const at = performanceTime + (data - contextTime) * 1000;
-    seen.beeps.push([performance.timeOrigin + at, context.outputLatency * 1000]);
+    seen.beeps.push(performance.timeOrigin + at);
   };
 }
+
+/**
+ * What a page in a tab that nobody looks at goes through: no animation frames. Headless browsers never hide a tab, so
+ * it is played here.
+ */
+window.hide = (hidden) => {
+  Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+  Object.defineProperty(document, 'visibilityState', { value: hidden ? 'hidden' : 'visible', configurable: true });
+  window.requestAnimationFrame = hidden ? (run) => -postponed.push(run) : requestFrame;
+  if (!hidden) for (const run of postponed.splice(0)) requestFrame(run);
+  document.dispatchEvent(new Event('visibilitychange'));
+};
+const requestFrame = window.requestAnimationFrame.bind(window);
+const postponed = [];
+
+// What is open, to see that it is closed.
+const opened = { transports: [], contexts: [], decoders: [] };
+window.opened = opened;
+for (const [name, list] of [
+  ['WebTransport', opened.transports],
+  ['AudioContext', opened.contexts],
+  ['VideoDecoder', opened.decoders],
+  ['AudioDecoder', opened.decoders],
+]) {
+  const Original = window[name];
+  window[name] = class extends Original {
+    constructor(...values) {
+      super(...values);
+      list.push(this);
+      if (name === 'WebTransport') {
+        this.isOver = false;
+        const over = () => {
+          this.isOver = true;
+        };
+        this.closed.then(over, over);
+      }
+    }
+  };
+}
+
+/** How many of what was opened are not closed. */
+window.leaks = () => ({
+  transports: opened.transports.filter((t) => !t.isOver).length,
+  contexts: opened.contexts.filter((c) => c.state !== 'closed').length,
+  decoders: opened.decoders.filter((d) => d.state !== 'closed').length,
+});
+
+// By the address: a script of the browser's driver would count as a touch.
+if (location.hash) window.play(JSON.parse(decodeURIComponent(location.hash.slice(1))));
+addEventListener('pointerdown', () => {
+  seen.touchedAt ??= performance.timeOrigin + performance.now();
+});

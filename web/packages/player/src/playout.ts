@@ -95,6 +95,11 @@ export class Playout<P extends Coded> {
     return this.#waiting.length;
   }
 
+  /** The one that {@link take} hands out next. */
+  get next(): P | null {
+    return this.#waiting[0] ?? null;
+  }
+
   /** From the first to the last of them, ms. */
   get span(): number {
     return (this.#waiting.at(-1)?.dts ?? 0) - (this.#waiting[0]?.dts ?? 0);
@@ -303,6 +308,7 @@ class Target {
 class Arrivals {
   /** When each came, and how much later that is than its time says: of an arbitrary zero. */
   #recent: { came: number; late: number }[] = [];
+  #began: number | null = null;
   #least: number | null = null;
   #lateness = 0;
 
@@ -312,13 +318,19 @@ class Arrivals {
   }
 
   add(came: number, dts: number): void {
-    this.#recent.push({ came, late: came - dts });
+    this.#began ??= came;
+    const late = came - dts;
+    this.#least = Math.min(this.#least ?? late, late);
+    // At first it is the page that is late, which has decoders to start, and not the network.
+    if (came - this.#began < SETTLE_MS) return;
+    this.#recent.push({ came, late });
     const old = this.#recent.findIndex((arrival) => came - arrival.came <= SPAN_MS);
     this.#recent.splice(0, Math.max(old, this.#recent.length - ARRIVALS_MAX));
-    const late = Float64Array.from(this.#recent, (arrival) => arrival.late).sort();
-    const least = late[0] ?? 0;
-    this.#least = least;
-    this.#lateness = (late[Math.min(Math.floor(late.length * 0.95), late.length - 1)] ?? 0) - least;
+    const sorted = Float64Array.from(this.#recent, (arrival) => arrival.late).sort();
+    const [least = late] = sorted;
+    // What came at first counts until there is enough of the rest.
+    this.#least = came - this.#began < SPAN_MS ? Math.min(least, this.#least) : least;
+    this.#lateness = (sorted[Math.min(Math.floor(sorted.length * 0.95), sorted.length - 1)] ?? 0) - this.#least;
   }
 
   /** The media time that would come just now, if nothing were late. */
@@ -328,6 +340,7 @@ class Arrivals {
 
   clear(): void {
     this.#recent = [];
+    this.#began = null;
     this.#least = null;
     this.#lateness = 0;
   }
@@ -358,6 +371,8 @@ const RATES: readonly (readonly [number, number])[] = [
 const LEAP_MS = 600;
 /** Lateness is that of the last 5 s. */
 const SPAN_MS = 5000;
+/** From the first frame on, until how late others come is the network's doing. */
+const SETTLE_MS = 500;
 /** The same in frames: 5 s at 120 pictures and 43 sounds a second. */
 const ARRIVALS_MAX = 900;
 /** 10 s at 100 pictures a second. */

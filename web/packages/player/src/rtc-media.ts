@@ -267,11 +267,18 @@ export class Program {
   #feed(now: number): void {
     // Nobody is looking: what waits is kept as long as a decoder could begin with it.
     if (this.#document.hidden) this.#playout.trim();
-    while (!this.#document.hidden && this.#pictures.hasRoom) {
+    while (!this.#document.hidden && this.#pictures.hasRoom(!this.#playout.next?.catchup)) {
       const due = this.#playout.take(now);
-      if (due === null) return;
+      if (due === null) break;
       this.#isStuck = !this.#pictures.decode(due.picture, due.show, now);
     }
+    if (this.#isFresh) this.#showFirst(now);
+  }
+
+  /** The first picture waits for nothing: neither for its moment nor for the screen. */
+  #showFirst(now: number): void {
+    const picture = this.#pictures.first();
+    if (picture) this.#show(picture, now);
   }
 
   readonly #animate = (): void => {
@@ -282,7 +289,7 @@ export class Program {
     const now = performance.now();
     const media = this.#playout.media(now);
     if (media === null) return;
-    const picture = this.#isFresh ? this.#pictures.first() : this.#pictures.due(media + SHOW_AHEAD_MS);
+    const picture = this.#pictures.due(media + SHOW_AHEAD_MS);
     if (picture) this.#show(picture, now);
   };
 

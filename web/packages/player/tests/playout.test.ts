@@ -84,6 +84,16 @@ describe('the jitter buffer', () => {
     expect(calmed.playout.target).toSatisfy((ms: number) => ms >= 30 && ms <= 60);
   });
 
+  test('what the page itself delays at first is not held against the network', () => {
+    const viewer = new Viewer();
+    viewer.play(8, (dts) => (dts >= 80 && dts < 400 ? 150 : 50));
+    expect(viewer.playout.target).toBeLessThanOrEqual(50);
+    expect(viewer.delays(6000)).toSatisfy(UP_TO(140));
+    const network = new Viewer();
+    network.play(8, (dts) => (dts >= 2080 && dts < 2400 ? 150 : 50));
+    expect(network.playout.target).toBeGreaterThan(80);
+  });
+
   test('the way to the loudspeaker is added to what frames need', () => {
     const viewer = new Viewer();
     viewer.playout.reserve(40);

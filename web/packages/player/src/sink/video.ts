@@ -53,9 +53,9 @@ export class Pictures {
     this.#events = events;
   }
 
-  /** Whether it takes another one now. */
-  get hasRoom(): boolean {
-    return this.#held.length < HELD_MAX && this.queue < QUEUE_MAX;
+  /** Whether it takes another one now; of those that are not shown it takes many. */
+  hasRoom(show: boolean): boolean {
+    return this.#held.length < HELD_MAX && this.queue < (show ? QUEUE_MAX : CATCHUP_MAX);
   }
 
   /** Pictures that wait for the decoder. */
@@ -243,6 +243,8 @@ export class Screen {
 const HELD_MAX = 8;
 /** Pictures given to the decoder that it has not begun with. */
 const QUEUE_MAX = 4;
+/** The same, of those that are only there to catch up with: a GOP of a second. */
+const CATCHUP_MAX = 32;
 /** Pictures within the decoder: those it reorders, and those it never hands out. */
 const INSIDE_MAX = 64;
 /** After so many failures within so long, software too cannot do it. */
