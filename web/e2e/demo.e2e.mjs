@@ -13,6 +13,8 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { openBrowser, SHOTS, sleep, startDemo, until } from './lib.mjs';
 
+/** This machine, as another one would name it: an address that is not secure. */
+const ROOM = 'room.test';
 const NAMES = ['', 'push', 'play', 'rtc', 'call'];
 const only = process.argv[2];
 if (only !== 'phone') await atADesk();
@@ -27,6 +29,7 @@ async function atADesk() {
     await pushed(room, page);
     await lowLatency(room, page);
     await unsigned(room, page);
+    await insecure(room);
     await called(room);
     await refusedNew(room, page);
   });
@@ -165,6 +168,22 @@ async function unsigned(room, page) {
   await viewer.close();
 }
 
+/** By http from another machine a browser gives neither camera nor UDP: the pages say so, and what to do. */
+async function insecure(room) {
+  for (const [name, words] of [
+    ['push', 'camera and microphone to secure pages only'],
+    ['rtc', 'a second or more later'],
+    ['call', 'camera and microphone to secure pages only'],
+  ]) {
+    const page = await room.open(`http://${ROOM}:${room.port}/demo/${name}`);
+    assert.ok((await page.locator('.notice').first().textContent()).includes(words), name);
+    if (name === 'call') assert.ok(await page.locator('#begin').isDisabled());
+    if (name === 'push') assert.ok(await page.locator('#start').isDisabled());
+    await room.shot(page, `insecure-${name}`);
+    await page.close();
+  }
+}
+
 /** Two pages, one link: each sees the other. */
 async function called(room) {
   const [one, two] = [await room.open('call'), await room.open('')];
@@ -239,7 +258,8 @@ function ms(text) {
 async function inRoom(context, walk) {
   const server = await startDemo();
   // A page that came from a folder has no address, and the browser would keep it away from this machine's.
-  const flags = process.env.PAGES ? ['--disable-features=LocalNetworkAccessChecks'] : [];
+  const flags = [`--host-resolver-rules=MAP ${ROOM} 127.0.0.1`];
+  if (process.env.PAGES) flags.push('--disable-features=LocalNetworkAccessChecks');
   const browser = await openBrowser({ ...context, flags, reducedMotion: 'reduce' });
   const small = context.viewport.width < 900;
   const expected = [];
@@ -249,6 +269,7 @@ async function inRoom(context, walk) {
     await walk({
       origin: server.origin,
       operator: server.operator,
+      port: server.ports.http,
       expect: (what) => expected.push(what),
       async open(where) {
         const page = await browser.newPage();
@@ -289,7 +310,7 @@ async function inRoom(context, walk) {
 /** Pages and elements from folders, with the headers that the program sends. */
 async function fromFolders(context, { origin, operator, ports }) {
   const serve = (path, folder, headers = {}) =>
-    context.route(`${origin}${path}**`, async (route) => {
+    context.route(`**${path}**`, async (route) => {
       const name = new URL(route.request().url()).pathname.slice(path.length);
       const body = await readFile(join(folder, name && extname(name) ? name : 'index.html')).catch(() => null);
       if (!body) return route.fulfill({ status: 404 });
@@ -318,6 +339,6 @@ async function fromFolders(context, { origin, operator, ports }) {
     console: `${operator}/console/`,
     fingerprint: null,
   };
-  await context.route(`${origin}/demo/data.json`, (route) => route.fulfill({ json: data }));
-  await context.route(`${origin}/demo/time`, (route) => route.fulfill({ json: { unix_ms: Date.now() } }));
+  await context.route(`**/demo/data.json`, (route) => route.fulfill({ json: data }));
+  await context.route(`**/demo/time`, (route) => route.fulfill({ json: { unix_ms: Date.now() } }));
 }

@@ -92,7 +92,7 @@ describe('what a link carries', () => {
     expect(readCall(writeCall({ push, play }))).toEqual({ push, play });
     const whole = { push, play, other: { push: play, play: push } };
     expect(readCall(writeCall(whole))).toEqual(whole);
-    const odd = 'https://例子.example/live/课堂 1.flv?a=1&b=%26#x';
+    const odd = 'https://例子.example/live/课堂 1+1.flv?a=1&b=%26%3A#x';
     expect(readWatch(writeWatch({ src: odd }))).toEqual({ src: odd });
   });
 

@@ -47,7 +47,12 @@ function fields(fragment: string): URLSearchParams {
 }
 
 function written(from: Record<string, string>): string {
-  return `#${new URLSearchParams(from)}`;
+  return `#${Object.entries(from).map(([name, value]) => `${name}=${sparely(value)}`).join('&')}`;
+}
+
+/** Encoded no more than it must be: a code of fewer characters has larger squares. */
+function sparely(value: string): string {
+  return encodeURIComponent(value).replace(/%(3A|2F|3F|3D)/g, decodeURIComponent);
 }
 
 /** A URL as it stands there, if it is one of the kind. */
