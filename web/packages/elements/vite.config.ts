@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { aacWorker } from './aac-worker';
-import { licences } from './licences';
+import { aacWorker } from './aac-worker.ts';
+import { licences } from './licences.ts';
 
 const player = (file: string) => fileURLToPath(new URL(`../player/src/${file}`, import.meta.url));
 /** The player's own sources: tests and the SDK use these, the package asks for the player's package. */

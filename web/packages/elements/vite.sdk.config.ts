@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { aacWorker } from './aac-worker';
-import { licences } from './licences';
-import { FROM_SOURCE } from './vite.config';
+import { aacWorker } from './aac-worker.ts';
+import { licences } from './licences.ts';
+import { FROM_SOURCE } from './vite.config.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What `scripts/sdk.mjs` asks for: one at a time, so that none shares a file with another. */

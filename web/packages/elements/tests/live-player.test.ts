@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 
 import { type NetStatus, NO_STATUS, State } from '@thalweg/player';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import { createLivePlayerContext, LivePlayer, PLAYER_METHODS } from '../src/live-player';
 
 /** What would play: it notes what it is told, and lets a test speak in its place. */
@@ -72,7 +72,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 const A = 'rtmp://host/live/a?txSecret=1&txTime=2';
 const B = 'http://host/live/b.flv';
-let warn: ReturnType<typeof vi.spyOn>;
+let warn: MockInstance<typeof console.warn>;
 
 beforeEach(() => {
   players.length = 0;

@@ -447,8 +447,8 @@ class Play {
 }
 
 function settingsOf(options: PlayerOptions): Settings {
-  const { minCache, maxCache, autoCache, muted, stutterMs } = { ...DEFAULTS, ...options };
-  return { minCache, maxCache, autoCache, muted, stutterMs };
+  const { minCache, maxCache, autoCache, muted, stutterMs, referrerPolicy } = { ...DEFAULTS, ...options };
+  return { minCache, maxCache, autoCache, muted, stutterMs, referrerPolicy };
 }
 
 function clamp(value: number | undefined, [min, usual, max]: readonly [number, number, number]): number {

@@ -17,9 +17,18 @@ export interface Settings {
   muted: boolean;
   /** A picture that stands still for longer is a stutter, ms. */
   stutterMs: number;
+  /** What HTTP requests say of the page that plays; the page's own policy where it is empty. */
+  referrerPolicy: ReferrerPolicy;
 }
 
-export const DEFAULTS: Readonly<Settings> = { minCache: 1, maxCache: 3, autoCache: true, muted: false, stutterMs: 800 };
+export const DEFAULTS: Readonly<Settings> = {
+  minCache: 1,
+  maxCache: 3,
+  autoCache: true,
+  muted: false,
+  stutterMs: 800,
+  referrerPolicy: '',
+};
 
 /** Whom an engine tells. */
 export interface Report {

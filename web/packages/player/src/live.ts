@@ -79,12 +79,14 @@ class Live implements Engine {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#stage.document.addEventListener('visibilitychange', this.#onVisibility);
     const { transport, url } = this.#place;
-    const open = transport === 'flv' ? openFetch : openWebSocket;
-    this.#source = open(withCache(url, levelsOf(0, this.#settings).start), {
+    const asked = withCache(url, levelsOf(0, this.#settings).start);
+    const receiver = {
       opened: () => this.#opened(),
-      data: (bytes) => this.#take(bytes),
-      end: (end) => this.#sourceEnded(end),
-    });
+      data: (bytes: Uint8Array) => this.#take(bytes),
+      end: (end: End) => this.#sourceEnded(end),
+    };
+    this.#source =
+      transport === 'flv' ? openFetch(asked, receiver, this.#settings.referrerPolicy) : openWebSocket(asked, receiver);
   }
 
   stop(): void {

@@ -26,6 +26,8 @@ export function parseConfig(bytes: Uint8Array): OpusConfig | null {
   });
 }
 
+const RATE = 48_000;
+const PLAIN = { codec: 'opus', sampleRate: RATE, frameSamples: 0 };
 /** What a stream without a header is taken for. */
 export const STEREO: OpusConfig = config(2);
 
@@ -55,7 +57,5 @@ function little(bytes: Uint8Array): number {
   return bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
 }
 
-const RATE = 48_000;
-const PLAIN = { codec: 'opus', sampleRate: RATE, frameSamples: 0 };
 /** A packet holds 120 ms at most. */
 const PACKET_SAMPLES_MAX = 5760;

@@ -4,20 +4,27 @@ import type { End } from '../engine';
 import { State } from '../events';
 import { REASON_CHARS_MAX, type Receiver, refusal, SENTENCE_CHARS_MAX, type Source, worded } from './source';
 
-export function openFetch(url: string, receiver: Receiver): Source {
+export function openFetch(url: string, receiver: Receiver, referrerPolicy: ReferrerPolicy = ''): Source {
   const abort = new AbortController();
-  run(url, receiver, abort.signal).then(
+  run(url, receiver, { signal: abort.signal, referrerPolicy }).then(
     (end) => abort.signal.aborted || receiver.end(end),
     () => undefined,
   );
   return { close: () => abort.abort() };
 }
 
+/** How this request is made. */
+interface Asked {
+  signal: AbortSignal;
+  referrerPolicy: ReferrerPolicy;
+}
+
 /** Reads until it is over, and answers why. */
-async function run(url: string, receiver: Receiver, signal: AbortSignal): Promise<End> {
+async function run(url: string, receiver: Receiver, asked: Asked): Promise<End> {
+  const { signal } = asked;
   let response: Response;
   try {
-    response = await fetch(url, { signal, credentials: 'omit', cache: 'no-store' });
+    response = await fetch(url, { ...asked, credentials: 'omit', cache: 'no-store' });
   } catch (error) {
     return { kind: 'lost', code: State.ConnectFailed, message: `no connection: ${words(error)}` };
   }

@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { NO_STATUS, State } from '@thalweg/player';
+import { describe, expect, it } from 'vitest';
+import { type Attribute, type Table, takes } from '../src/attributes';
+import { PLAYER_METHODS } from '../src/live-player';
+import { PUSHER_METHODS, UNABLE_METHODS } from '../src/live-pusher';
+import { PLAYER } from '../src/play/attributes';
+import { PUSHER } from '../src/push/attributes';
+import { NO_STATUS as NO_PUSH_STATUS } from '../src/push/status';
+
+/** `UPDATE_DOCS=1 npx vitest run tests/docs.test.ts` writes the tables of attributes anew. */
+const file = fileURLToPath(new URL('../../../../docs/ref/elements.md', import.meta.url));
+
+describe('docs/ref/elements.md', () => {
+  it.each([
+    ['live-player', PLAYER],
+    ['live-pusher', PUSHER],
+  ])('has the attributes of <%s> as they are', (name, table) => {
+    const text = readFileSync(file, 'utf8');
+    const [before, after] = [`<!-- attributes of ${name} -->\n`, `\n<!-- end of attributes -->`];
+    const from = text.indexOf(before) + before.length;
+    const to = text.indexOf(after, from);
+    expect(from).toBeGreaterThan(before.length);
+    if (process.env.UPDATE_DOCS) writeFileSync(file, text.slice(0, from) + tableOf(table) + text.slice(to));
+    else expect(text.slice(from, to)).toBe(tableOf(table));
+  });
+
+  // Of these the words are the document's own: here is what must not be missing, or be there for nothing.
+  const player = () => section('## `<live-player>`', '## `<live-pusher>`');
+  const pusher = () => section('## `<live-pusher>`', '## Addresses');
+  it('has every code of the player, and no other', () => {
+    expect(codesIn(player())).toEqual(Object.values(State).sort());
+  });
+
+  it('has every key of netstatus', () => {
+    expect(keysIn(player())).toEqual([...Object.keys(NO_STATUS), 'delay'].sort());
+    expect(keysIn(pusher())).toEqual(Object.keys(NO_PUSH_STATUS).sort());
+  });
+
+  it('has every method', () => {
+    const [ofPlayer, ofPusher] = [player(), pusher()];
+    expect(PLAYER_METHODS.filter((name) => !ofPlayer.includes(`\`${name}`))).toEqual([]);
+    expect([...PUSHER_METHODS, ...UNABLE_METHODS].filter((name) => !ofPusher.includes(`\`${name}`))).toEqual([]);
+  });
+});
+
+function tableOf(table: Table): string {
+  const rows = Object.entries(table).map(([name, attribute]) => rowOf(name, attribute));
+  return ['| attribute | default | takes | |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function rowOf(name: string, attribute: Attribute): string {
+  const initial = attribute.initial === '' ? '' : `\`${attribute.initial}\``;
+  const words = attribute.unable ? `${attribute.means}. *Without effect: ${attribute.unable}* ` : `${attribute.means} `;
+  return `| \`${name}\` | ${initial}${initial && ' '}| ${takes(attribute)} | ${words}|`;
+}
+
+function section(from: string, to: string): string {
+  const text = readFileSync(file, 'utf8');
+  return text.slice(text.indexOf(from), text.indexOf(to));
+}
+
+/** What stands first in a row that begins with a number. */
+function codesIn(text: string): number[] {
+  return [...text.matchAll(/^\| (-?\d{4,5}) \|/gm)].map(([, code]) => Number(code)).sort();
+}
+
+/** Of the tables under "netstatus". */
+function keysIn(text: string): string[] {
+  const table = text.slice(text.indexOf('### netstatus'));
+  const end = table.indexOf('\n### ', 4);
+  return [...table.slice(0, end < 0 ? undefined : end).matchAll(/^\| (`[^|]+`) \|/gm)]
+    .flatMap(([, keys]) => [...(keys ?? '').matchAll(/`(\w+)`/g)].map(([, key]) => key ?? ''))
+    .sort();
+}
