@@ -18,7 +18,7 @@ describe('docs/ref/elements.md', () => {
     ['live-pusher', PUSHER],
   ])('has the attributes of <%s> as they are', (name, table) => {
     const text = readFileSync(file, 'utf8');
-    const [before, after] = [`<!-- attributes of ${name} -->\n`, `\n<!-- end of attributes -->`];
+    const [before, after] = [`<!-- attributes of ${name} -->\n`, '<!-- end of attributes -->'];
     const from = text.indexOf(before) + before.length;
     const to = text.indexOf(after, from);
     expect(from).toBeGreaterThan(before.length);
@@ -47,7 +47,7 @@ describe('docs/ref/elements.md', () => {
 
 function tableOf(table: Table): string {
   const rows = Object.entries(table).map(([name, attribute]) => rowOf(name, attribute));
-  return ['| attribute | default | takes | |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| attribute | default | takes | |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
 function rowOf(name: string, attribute: Attribute): string {
