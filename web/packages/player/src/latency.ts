@@ -4,11 +4,11 @@
  * The buffer is a tank between network and screen. Play (re)starts when it is filled; where it is fuller than it should
  * be, pictures run a little faster until it is not, and only far beyond that is a piece skipped.
  *
- * | strategy | settings | starts at | is brought down from | to |
+ * | strategy | settings | starts at | comes down slowly to | and clearly from |
  * |---|---|---|---|---|
- * | automatic | `autoCache`, min < max | min; the target, after it has run dry | max | the target |
- * | speedy | `autoCache`, min = max | min | min | min |
- * | smooth | not `autoCache` | max | max | max |
+ * | automatic | `autoCache`, min < max | min; the target, after it has run dry | the target | max on |
+ * | speedy | `autoCache`, min = max | min | min | min on |
+ * | smooth | not `autoCache` | max | max | max on |
  *
  * The target floats between min and max: the more unevenly frames come, the higher.
  */
@@ -78,12 +78,12 @@ function fill({ buffered, hasPlayed, isLast }: Tank, { start, target, high }: Le
   return { rate: 1, seek: buffered > high + SKIP_S ? target : null, wait };
 }
 
-/** Runs faster from `high` on until the target is reached, and not at every wave about one of them. */
+/** The fuller, the faster: hardly above the target, clearly above `high`; and then until the target is reached. */
 function rateFor({ buffered, rate }: Tank, { target, high }: Levels): number {
-  const isFast = rate > 1;
   const excess = buffered - target;
-  if (buffered <= high && !(isFast && excess > RATE_END_S)) return 1;
-  return 1 + RATE_STEP * Math.min(Math.max(Math.ceil(excess / RATE_STEP_S), 1), RATE_STEPS_MAX);
+  if (excess <= (rate > 1 ? EASE_END_S : EASE_START_S)) return 1;
+  if (buffered <= high) return EASE_RATE;
+  return 1 + RATE_STEP * Math.min(2 + Math.ceil((buffered - high) / RATE_STEP_S), RATE_STEPS_MAX);
 }
 
 /** The least cache of live mode: less is what RTC mode is for. */
@@ -96,8 +96,12 @@ const HIGH_ROOM_S = 0.3;
 const SKIP_S = 2;
 /** The buffer outlasts a wave twice as high as those seen. */
 const JITTER_FACTOR = 2;
-/** 2 % a step: nobody hears the first, and up to 10 % hardly. */
+/** Above the target, below what must be brought down: nobody hears 3 %, which takes half a minute for a second. */
+const EASE_RATE = 1.03;
+/** Waves about the target are left alone. */
+const EASE_START_S = 0.3;
+const EASE_END_S = 0.1;
+/** Above: 6 % and more, by the distance, up to the 10 % that are hardly heard. */
 const RATE_STEP = 0.02;
 const RATE_STEP_S = 0.4;
 const RATE_STEPS_MAX = 5;
-const RATE_END_S = 0.1;

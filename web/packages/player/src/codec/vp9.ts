@@ -8,6 +8,8 @@ export function parseConfig(record: Uint8Array): VideoConfig | null {
   return attempt(() => {
     const r = new Reader(record);
     const [profile, level, depth] = [r.u8(), r.u8(), r.u8() >> 4];
+    // The colours, and the length of what VP9 never has.
+    r.take(5);
     const two = (n: number) => String(n).padStart(2, '0');
     return { codec: `vp09.${two(profile)}.${two(level)}.${two(depth)}`, width: 0, height: 0 };
   });
