@@ -1,8 +1,10 @@
 /** A call between two. */
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
-const { newPhone, openPage } = require('./phone.js');
+const { afterEach, test } = require('node:test');
+const { closePages, newPhone, openPage } = require('./phone.js');
+
+afterEach(closePages);
 
 const MINE = {
   url_push: 'rtmp://192.168.1.7/live/1_user_a?bizid=1&txSecret=0f&txTime=65A4D380',

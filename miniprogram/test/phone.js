@@ -4,11 +4,19 @@
  */
 
 const path = require('node:path');
-const { afterEach } = require('node:test');
 const { JSDOM } = require('jsdom');
 
 const { window } = new JSDOM('<!doctype html><html><head></head><body></body></html>');
-const BROWSER = ['document', 'CustomEvent', 'Event', 'Node', 'Element', 'HTMLElement', 'TouchEvent', 'MutationObserver'];
+const BROWSER = [
+  'document',
+  'CustomEvent',
+  'Event',
+  'Node',
+  'Element',
+  'HTMLElement',
+  'TouchEvent',
+  'MutationObserver',
+];
 Object.assign(global, { window }, Object.fromEntries(BROWSER.map((name) => [name, window[name]])));
 // It looks for its globals when it is loaded.
 const simulate = require('miniprogram-simulate');
@@ -129,11 +137,12 @@ async function openPage(name, query = {}) {
   };
 }
 
-/** What a test that failed has left open, with a clock that ticks, would keep the tests from ending. */
 const open = new Set();
-afterEach(() => {
+
+/** For after each test: what one that failed has left open, with a clock that ticks, would keep the tests from ending. */
+function closePages() {
   for (const close of open) close();
-});
+}
 
 const TAGS = { pusher: '.tag-pusher', player: '#player' };
 
@@ -155,7 +164,8 @@ async function settle() {
 /** What the compiled pages say of templates and paths that are not there would else scroll by. */
 const complaints = [];
 const { warn } = console;
-console.warn = (...words) => (String(words[0]).startsWith('WXMLRT') ? complaints.push(words.join(' ')) : warn(...words));
+console.warn = (...words) =>
+  String(words[0]).startsWith('WXMLRT') ? complaints.push(words.join(' ')) : warn(...words);
 
 function attributesOf(node, tag) {
   if (typeof node === 'string') return null;
@@ -170,4 +180,4 @@ function attributesOf(node, tag) {
 const attribute = (node, wanted) => node.attrs.find(({ name }) => name === wanted)?.value;
 const camel = (name) => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase());
 
-module.exports = { newPhone, openPage, settle, SRC, COMPILER };
+module.exports = { newPhone, openPage, closePages, settle, SRC, COMPILER };

@@ -1,8 +1,10 @@
 /** The two players. */
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
-const { newPhone, openPage } = require('./phone.js');
+const { afterEach, test } = require('node:test');
+const { closePages, newPhone, openPage } = require('./phone.js');
+
+afterEach(closePages);
 
 const FLV = 'http://192.168.1.7:8080/live/clock.flv';
 const ACC = 'rtmp://192.168.1.7/live/clock?bizid=1&txSecret=0f&txTime=65A4D380';

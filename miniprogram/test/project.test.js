@@ -35,7 +35,9 @@ test('JSON is JSON, and the two files that app.json names are there', () => {
 
 test('both themes have every colour that app.json takes from them', () => {
   const theme = JSON.parse(read('theme.json'));
-  const wanted = JSON.stringify(app.window).match(/@\w+/g).map((name) => name.slice(1));
+  const wanted = JSON.stringify(app.window)
+    .match(/@\w+/g)
+    .map((name) => name.slice(1));
   for (const colours of [theme.light, theme.dark]) assert.deepEqual(Object.keys(colours).sort(), wanted.sort());
 });
 
@@ -52,7 +54,9 @@ test('tags that are opened are closed, in every WXML', () => {
 
 const noCompiler = process.arch === 'x64' ? false : `they come for x64 only, and this is ${process.arch}`;
 
-test("the vendor's own compilers take every page and every style, and nothing that is broken", { skip: noCompiler }, () => {
+test("the vendor's own compilers take every page and every style, and nothing that is broken", {
+  skip: noCompiler,
+}, () => {
   const pages = new Function(compiler.wxmlToJs(SRC))();
   for (const page of app.pages) assert.equal(typeof pages(`${page}.wxml`), 'function', page);
   assert.match(compiler.wxssToJs(SRC), /status-line/);
@@ -79,7 +83,8 @@ test('WXSS is well formed, uses colours that both themes have, and styles that a
       for (const [, name] of value.matchAll(/var\((--[\w-]+)\)/g)) assert.ok(light.has(name), name);
     });
   }
-  const classes = (file) => (css[file] ? [...css[file].toString().matchAll(/\.([a-z][\w-]*)/g)].map(([, name]) => name) : []);
+  const classes = (file) =>
+    css[file] ? [...css[file].toString().matchAll(/\.([a-z][\w-]*)/g)].map(([, name]) => name) : [];
   for (const page of app.pages) {
     const used = [...read(`${page}.wxml`).matchAll(/class="([^"]*)"/g)].flatMap(([, names]) => names.split(/[^\w-]+/));
     for (const name of classes(`${page}.wxss`)) assert.ok(used.includes(name), `${page}.wxss styles .${name} in vain`);
@@ -87,9 +92,13 @@ test('WXSS is well formed, uses colours that both themes have, and styles that a
 });
 
 test('both languages have the same words, none of them empty, with the same places in them', () => {
-  const flat = (book) => Object.entries(book).flatMap(([part, words]) => Object.entries(words).map(([k, v]) => [`${part}.${k}`, v]));
+  const flat = (book) =>
+    Object.entries(book).flatMap(([part, words]) => Object.entries(words).map(([k, v]) => [`${part}.${k}`, v]));
   const [zh, en] = [flat(books.zh), flat(books.en)];
-  assert.deepEqual(zh.map(([key]) => key), en.map(([key]) => key));
+  assert.deepEqual(
+    zh.map(([key]) => key),
+    en.map(([key]) => key),
+  );
   zh.forEach(([key, chinese], i) => {
     const english = en[i][1];
     assert.ok(chinese.trim() && english.trim(), key);
@@ -101,7 +110,14 @@ test('both languages have the same words, none of them empty, with the same plac
 const places = (text) => (text.match(/\{\w+\}/g) || []).sort();
 
 test('every word that a page shows exists, and every word is shown somewhere', () => {
-  const parts = { home: 'home', 'push-config': 'pushConfig', push: 'push', play: 'play', 'low-latency': 'lowLatency', call: 'call' };
+  const parts = {
+    index: 'home',
+    'push-config': 'pushConfig',
+    push: 'push',
+    play: 'play',
+    'low-latency': 'lowLatency',
+    call: 'call',
+  };
   const wanted = new Set();
   for (const page of app.pages) {
     const part = parts[path.basename(page)];
@@ -113,7 +129,10 @@ test('every word that a page shows exists, and every word is shown somewhere', (
     }
   }
   // What is named otherwise than by `t.word`: in scripts, or by a name out of a table.
-  const scripts = ending('.js').filter((file) => !file.startsWith('words/')).map(read).join('\n');
+  const scripts = ending('.js')
+    .filter((file) => !file.startsWith('words/'))
+    .map(read)
+    .join('\n');
   for (const part of Object.values(parts).concat('common')) {
     for (const key of Object.keys(books.en[part])) {
       const named = [key, key.replace(/Hint$/, '')].some((word) => new RegExp(`['".]${word}\\b`).test(scripts));
@@ -123,7 +142,10 @@ test('every word that a page shows exists, and every word is shown somewhere', (
 });
 
 test('every problem that a script names has its sentence, and every sentence its problem', () => {
-  const scripts = ending('.js').filter((file) => /^(utils|pages|behaviors)/.test(file)).map(read).join('\n');
+  const scripts = ending('.js')
+    .filter((file) => /^(utils|pages|behaviors)/.test(file))
+    .map(read)
+    .join('\n');
   const problems = Object.keys(books.en.problems);
   for (const problem of problems) assert.match(scripts, new RegExp(`'${problem}'`), `${problem} happens nowhere`);
   // Where problems are made: unions of their names, refusals of the server, and what pages say themselves.
@@ -136,7 +158,9 @@ test('every problem that a script names has its sentence, and every sentence its
 test('the server is named in config.js and nowhere else', () => {
   assert.match(config.HOST, /^https:\/\/[^/]+$/);
   for (const file of files) {
-    const hosts = [...read(file).matchAll(/\b(?:https?|wss?|rtmps?):\/\/([\w.-]+\.[a-z]{2,}|\d+\.\d+\.\d+\.\d+|localhost)/gi)];
+    const hosts = [
+      ...read(file).matchAll(/\b(?:https?|wss?|rtmps?):\/\/([\w.-]+\.[a-z]{2,}|\d+\.\d+\.\d+\.\d+|localhost)/gi),
+    ];
     assert.deepEqual(file === 'config.js' ? [] : hosts.map(([whole]) => whole), [], file);
   }
 });

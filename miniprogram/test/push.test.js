@@ -1,8 +1,10 @@
 /** Home, the settings of a push, and a push. */
 
 const assert = require('node:assert/strict');
-const { mock, test } = require('node:test');
-const { newPhone, openPage, settle } = require('./phone.js');
+const { afterEach, mock, test } = require('node:test');
+const { closePages, newPhone, openPage, settle } = require('./phone.js');
+
+afterEach(closePages);
 
 const URL_PUSH = 'rtmp://192.168.1.7/live/1_user_a?bizid=1&txSecret=0f&txTime=65A4D380';
 const opened = (query = {}) => openPage('push', { url: encodeURIComponent(URL_PUSH), mode: 'FHD', ...query });
@@ -10,8 +12,9 @@ const opened = (query = {}) => openPage('push', { url: encodeURIComponent(URL_PU
 test('home has the four entries, and each opens its page', async () => {
   const phone = newPhone();
   phone.answers.language = 'zh_CN';
-  const page = await openPage('home');
-  for (const entry of ['RTMP 推流', '直播播放器', '低延时播放', '双人通话']) assert.ok(page.text().includes(entry), entry);
+  const page = await openPage('index');
+  for (const entry of ['RTMP 推流', '直播播放器', '低延时播放', '双人通话'])
+    assert.ok(page.text().includes(entry), entry);
   for (const [i, name] of ['push-config', 'play', 'low-latency', 'call'].entries()) {
     await page.tap('.entry', i);
     assert.equal(phone.last('navigateTo'), `/pages/${name}/${name}`);
@@ -22,7 +25,7 @@ test('home has the four entries, and each opens its page', async () => {
 test('home warns where the tags are not there, and opens nothing', async () => {
   const phone = newPhone();
   delete wx.createLivePlayerContext;
-  const page = await openPage('home');
+  const page = await openPage('index');
   assert.match(page.text(), /There is no wx\.createLivePlayerContext/);
   await page.tap('.entry');
   assert.equal(phone.count('navigateTo'), 0);
@@ -63,7 +66,13 @@ test('Start hands URL, mode, orientation and sound alone to the push, once in a 
   mock.timers.reset();
   page.close();
 
-  const query = Object.fromEntries(phone.last('navigateTo').split('?')[1].split('&').map((pair) => pair.split('=')));
+  const query = Object.fromEntries(
+    phone
+      .last('navigateTo')
+      .split('?')[1]
+      .split('&')
+      .map((pair) => pair.split('=')),
+  );
   const push = await openPage('push', query);
   const { url, mode, orientation, enableCamera, minBitrate, maxBitrate } = push.attributes('live-pusher');
   assert.deepEqual([url, mode, orientation, enableCamera], [URL_PUSH, 'FHD', 'horizontal', false]);
@@ -122,14 +131,20 @@ test('a copy that fails is told', async () => {
 test('a push asks for camera and microphone, then starts, and its codes become words', async () => {
   const phone = newPhone();
   const page = await opened();
-  assert.deepEqual(phone.calls.filter(([name]) => name === 'authorize').map(([, scope]) => scope), ['scope.camera', 'scope.record']);
+  assert.deepEqual(
+    phone.calls.filter(([name]) => name === 'authorize').map(([, scope]) => scope),
+    ['scope.camera', 'scope.record'],
+  );
   assert.equal(phone.count('pusher.start'), 1);
   assert.equal(page.data.pushSays.text, 'connecting');
   await page.says('pusher', 1005, 1003, 1007, 1008, 1001, 1002);
   assert.deepEqual([page.data.pushSays.text, page.data.pushSays.tone], ['pushing', 'good']);
   await page.says('pusher', 3002, 1102);
   assert.equal(page.data.pushSays.text, 'reconnecting · try 1');
-  assert.equal(page.data.pushSays.why, 'the connection is lost, trying again (1102)\nno connection to the server (3002)');
+  assert.equal(
+    page.data.pushSays.why,
+    'the connection is lost, trying again (1102)\nno connection to the server (3002)',
+  );
   await page.says('pusher', 1002);
   assert.equal(page.data.pushSays.why, '');
   page.close();
@@ -175,7 +190,15 @@ test('the buttons of a push: camera, beauty, mute, log, stop', async () => {
 test('figures of the network are shown, and a slow network until it is better', async () => {
   newPhone();
   const page = await opened();
-  const info = { videoWidth: 720, videoHeight: 1280, videoFPS: 15, videoBitrate: 900, audioBitrate: 48, videoCache: 7, audioCache: 1 };
+  const info = {
+    videoWidth: 720,
+    videoHeight: 1280,
+    videoFPS: 15,
+    videoBitrate: 900,
+    audioBitrate: 48,
+    videoCache: 7,
+    audioCache: 1,
+  };
   await page.says('pusher', 1002, 1101);
   await page.figures('pusher', { ...info, netQualityLevel: 5 });
   assert.match(page.text(), /720×1280 {2}15 fps {2}948 kbps {2}8 frames wait/);

@@ -10,10 +10,13 @@ const { picture } = require('../src/utils/png.js');
 /** How many bytes each version has room for at level M, as the standard's table has it. */
 const CAPACITY = [14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331, 362, 412, 450, 504, 560, 624, 666];
 
-test('a scanner reads every version, full and with room, and what it reads is what was written', () => {
+test('a scanner reads every version, full or with room, and what it reads is what was written', () => {
   CAPACITY.forEach((capacity, i) => {
-    for (const length of [capacity, capacity - 11]) {
-      const text = 'rtmp://192.168.1.7/live/1_user?txSecret=0123456789abcdef&txTime=65A4D380&'.repeat(10).slice(0, length);
+    // With room left there is padding: in one of the small versions, and one of those with a longer count.
+    for (const length of i === 2 || i === 11 ? [capacity, capacity - 11] : [capacity]) {
+      const text = 'rtmp://192.168.1.7/live/1_user?txSecret=0123456789abcdef&txTime=65A4D380&'
+        .repeat(10)
+        .slice(0, length);
       const rows = encode(text);
       assert.equal(rows.length, 21 + 4 * i, `${length} bytes`);
       assert.equal(read(picture(rows)), text);
@@ -31,7 +34,9 @@ test('the longest text that fits, one that does not, and one beyond ASCII', () =
 function read(dataUrl) {
   const { width, height, bits } = unpack(Buffer.from(dataUrl.split(',')[1], 'base64'));
   const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  bits.forEach((white, i) => white || rgba.fill(0, 4 * i, 4 * i + 3));
+  bits.forEach((white, i) => {
+    if (!white) rgba.fill(0, 4 * i, 4 * i + 3);
+  });
   return jsQR(rgba, width, height)?.data;
 }
 

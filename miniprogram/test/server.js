@@ -10,7 +10,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 /** A demo; `ask` is what stands behind `wx.request` while it runs, whatever host the mini-program names. */
 async function startDemo() {
   const program = process.env.THALWEG;
-  if (!program) throw new Error('THALWEG is not set: it names the program to test, as in THALWEG=target/release/thalweg');
+  if (!program)
+    throw new Error('THALWEG is not set: it names the program to test, as in THALWEG=target/release/thalweg');
   const folder = await mkdtemp(join(tmpdir(), 'thalweg-mini-'));
   const ports = {};
   for (const name of ['rtmp', 'http', 'https', 'operator']) ports[name] = await freePort();
@@ -26,7 +27,10 @@ async function startDemo() {
     child.once('error', (error) => reject(new Error(`THALWEG=${program} does not run: ${error.message}`)));
   });
   const origin = `http://127.0.0.1:${ports.http}`;
-  const isUp = () => fetch(`${origin}/healthz`).then(({ ok }) => ok).catch(() => false);
+  const isUp = () =>
+    fetch(`${origin}/healthz`)
+      .then(({ ok }) => ok)
+      .catch(() => false);
   const up = (async () => {
     for (const deadline = Date.now() + START_MS; !(await isUp()); await sleep(50)) {
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`no start:\n${log.join('')}`);

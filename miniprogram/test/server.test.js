@@ -2,17 +2,18 @@
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
-const { after, before, test } = require('node:test');
+const { after, afterEach, before, test } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { HOST } = require('../src/config.js');
 const { playProblem, pushProblem } = require('../src/utils/urls.js');
-const { newPhone, openPage, settle } = require('./phone.js');
+const { closePages, newPhone, openPage, settle } = require('./phone.js');
 const { startDemo } = require('./server.js');
 
 let demo;
 before(async () => {
   demo = await startDemo();
 });
+afterEach(closePages);
 after(() => demo?.stop());
 
 /** Waits for what comes over a real network. */
@@ -38,7 +39,10 @@ test('New brings a push URL and its play URLs, and what is pushed there can be w
   assert.equal(page.data.notice, '');
   const { url, plays } = page.data;
   assert.equal(pushProblem(url), '');
-  assert.deepEqual(plays.map(({ name }) => name), ['flv', 'rtmp', 'acc']);
+  assert.deepEqual(
+    plays.map(({ name }) => name),
+    ['flv', 'rtmp', 'acc'],
+  );
   const [flv, rtmp, acc] = plays.map((play) => play.url);
   for (const play of [flv, rtmp]) assert.equal(playProblem(play, 'live'), '');
   assert.equal(playProblem(acc, 'RTC'), '');
@@ -97,7 +101,10 @@ test('who presses New too often is refused in the server’s words, with the tim
     await page.tap('.new');
     await until(() => !page.data.asking);
   }
-  assert.match(page.data.notice, /^服务器让您稍等。\n服务器原话：5 URLs a minute: the next one in \d+ s\n\d+ 秒后可以再取$/);
+  assert.match(
+    page.data.notice,
+    /^服务器让您稍等。\n服务器原话：5 URLs a minute: the next one in \d+ s\n\d+ 秒后可以再取$/,
+  );
   assert.ok(page.text().includes('URLs a minute'));
   assert.equal(page.data.url, url);
   await page.tap('.new');
@@ -132,6 +139,10 @@ test('what else a server or a phone may say to New', async () => {
     assert.equal(page.data.asking, false);
     page.close();
     if (page.data.notice) assert.equal(page.data.url, '');
-    else assert.deepEqual(page.data.plays.map(({ name }) => name), ['hls']);
+    else
+      assert.deepEqual(
+        page.data.plays.map(({ name }) => name),
+        ['hls'],
+      );
   }
 });

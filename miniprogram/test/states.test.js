@@ -194,6 +194,9 @@ test('bitrates of the push modes are those of the recommendations', () => {
 
 test('a button that is tapped twice within a second starts one thing', () => {
   const may = once(1000);
-  assert.deepEqual([10_000, 10_500, 10_999, 11_000, 11_500].map((now) => may(now)), [true, false, false, true, false]);
+  assert.deepEqual(
+    [10_000, 10_500, 10_999, 11_000, 11_500].map((now) => may(now)),
+    [true, false, false, true, false],
+  );
   assert.ok(may(5000), 'the clock was set back');
 });

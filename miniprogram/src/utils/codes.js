@@ -44,7 +44,10 @@ const PUSH = {
   3001: ['域名解析失败', "the server's name was not found"],
   3002: ['连不上服务器', 'no connection to the server'],
   3003: ['RTMP 握手失败', 'the RTMP handshake failed'],
-  3004: ['服务器断开了连接：地址有误、已过期，或正被别人使用', 'the server closed: the URL is wrong, expired, or in use'],
+  3004: [
+    '服务器断开了连接：地址有误、已过期，或正被别人使用',
+    'the server closed: the URL is wrong, expired, or in use',
+  ],
   3005: ['数据收发失败', 'reading or writing failed'],
   4998: ['麦克风开关有变化', 'the microphone was switched'],
   4999: ['静音开关有变化', 'mute was switched'],
@@ -94,7 +97,10 @@ const PLAY = {
   3001: ['域名解析失败', "the server's name was not found"],
   3002: ['连不上服务器', 'no connection to the server'],
   3003: ['RTMP 握手失败', 'the RTMP handshake failed'],
-  3004: ['服务器断开了连接：地址有误、已过期，或没有这条流', 'the server closed: the URL is wrong or expired, or nobody publishes it'],
+  3004: [
+    '服务器断开了连接：地址有误、已过期，或没有这条流',
+    'the server closed: the URL is wrong or expired, or nobody publishes it',
+  ],
   3005: ['数据收发失败', 'reading or writing failed'],
   [-2301]: ['网络断开，多次重连无效', 'disconnected, and no try to come back succeeded'],
   [-2302]: ['拿不到加速地址', 'there is no accelerated URL'],

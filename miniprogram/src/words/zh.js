@@ -32,7 +32,7 @@ module.exports = {
     reconnecting: '重连中',
     suspended: '已中断',
     ended: '已结束',
-    failed: '已断开',
+    failed: '已停止',
   },
   plays: { flv: 'FLV 播放', rtmp: 'RTMP 播放', acc: '低延时播放（RTC）', hls: 'HLS 播放' },
   problems: {
@@ -60,7 +60,7 @@ module.exports = {
   },
   home: {
     title: 'Thalweg 直播',
-    intro: '在真机标签上试试您自己的直播服务器',
+    intro: '用微信的真实标签，试您自己的直播服务器',
     push: 'RTMP 推流',
     pushHint: '用 <live-pusher> 推流，点 New 取一个新地址',
     play: '直播播放器',
