@@ -16,7 +16,7 @@ export async function startRelay({ to = 0, rttMs = 0, loss = 0, seed = 1 } = {})
   let isClosed = false;
   let waiting = 0;
 
-  const line = (chance) => (send) => {
+  const line = (chance, queue) => (bytes, send) => {
     if (path.cut || chance() < path.loss) {
       path.lost += 1;
       return;
@@ -25,15 +25,31 @@ export async function startRelay({ to = 0, rttMs = 0, loss = 0, seed = 1 } = {})
       path.dropped += 1;
       return;
     }
+    const queueMs = queue(bytes);
+    if (queueMs > QUEUE_MS_MAX) {
+      path.dropped += 1;
+      return;
+    }
     path.carried += 1;
-    if (path.rttMs === 0) return send();
+    const delay = path.rttMs / 2 + queueMs;
+    if (delay === 0) return send();
     waiting += 1;
     setTimeout(() => {
       waiting -= 1;
       if (!isClosed) send();
-    }, path.rttMs / 2);
+    }, delay);
   };
-  const [up, down] = [line(generator(seed)), line(generator(seed ^ 0x5bd1e995))];
+  let freeAt = 0;
+  /** How long a packet waits for those before it, and takes, ms. */
+  const narrow = (bytes) => {
+    if (path.upKbps === 0) return 0;
+    const now = performance.now();
+    const takes = (bytes * 8) / path.upKbps;
+    const waits = Math.max(0, freeAt - now) + takes;
+    if (waits <= QUEUE_MS_MAX) freeAt = now + waits;
+    return waits;
+  };
+  const [up, down] = [line(generator(seed), narrow), line(generator(seed ^ 0x5bd1e995), () => 0)];
 
   front.on('message', (packet, from) => {
     const key = `${from.address}:${from.port}`;
@@ -42,10 +58,10 @@ export async function startRelay({ to = 0, rttMs = 0, loss = 0, seed = 1 } = {})
       if (clients.size >= CLIENTS_MAX) return;
       back = createSocket('udp4');
       back.on('error', () => {});
-      back.on('message', (answer) => down(() => front.send(answer, from.port, from.address)));
+      back.on('message', (answer) => down(answer.length, () => front.send(answer, from.port, from.address)));
       clients.set(key, back);
     }
-    up(() => back.send(packet, path.to, '127.0.0.1'));
+    up(packet.length, () => back.send(packet, path.to, '127.0.0.1'));
   });
   await new Promise((resolve, reject) => front.once('error', reject).bind(0, '127.0.0.1', resolve));
   return {
@@ -74,3 +90,5 @@ function generator(seed) {
 const CLIENTS_MAX = 50;
 /** Packets on their way: 100 ms of 200 Mbit/s. */
 const WAITING_MAX = 2000;
+/** What a router holds of a narrow line before it drops. */
+const QUEUE_MS_MAX = 500;

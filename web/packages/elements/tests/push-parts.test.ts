@@ -5,7 +5,7 @@ import { MESSAGE_UUID, withMessages } from '../src/push/sei';
 import { boundsOf, DEFAULTS } from '../src/push/settings';
 import { loudness } from '../src/push/sound';
 import { Timeline } from '../src/push/timeline';
-import { codecOf } from '../src/push/video';
+import { codecOf, Debt } from '../src/push/video';
 
 const text = (words: string) => new TextEncoder().encode(words);
 const SLICE = Uint8Array.of(0, 0, 0, 3, 0x65, 1, 2);
@@ -151,6 +151,39 @@ describe('where the source lies in the picture', () => {
     expect(of(0)).toMatchObject({ beauty: 0, white: 0, gain: [1, 1, 1], saturation: 1 });
     expect(of(9).beauty).toBe(1);
     expect(of(9).tolerance).toBeGreaterThan(of(3).tolerance);
+  });
+});
+
+describe('an encoder that makes more bits than it was told', () => {
+  /** Pictures of one size at 15 a second, for 10 s: how many are coded. */
+  function coded(bytes: number, kbps: number): number {
+    const debt = new Debt();
+    let count = 0;
+    for (let n = 0; n < 150; n++) {
+      const at = (n * 1000) / 15;
+      if (debt.isTooMuch(at, kbps)) continue;
+      debt.add(at, bytes, kbps);
+      count += 1;
+    }
+    return count;
+  }
+
+  it('codes fewer pictures, so that the rate is kept', () => {
+    // 600 kbit/s at 15 pictures a second.
+    const bytes = 5000;
+    const count = coded(bytes, 200);
+    expect((count * bytes * 8) / 10_000).toBeLessThan(220);
+    expect(count).toBeGreaterThan(45);
+  });
+
+  it('is left alone while it keeps to what it was told', () => {
+    expect(coded(1600, 200)).toBe(150);
+  });
+
+  it('may make a key frame of half a second', () => {
+    const debt = new Debt();
+    debt.add(0, 12_500, 200);
+    expect(debt.isTooMuch(66, 200)).toBe(false);
   });
 });
 

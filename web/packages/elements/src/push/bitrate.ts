@@ -131,7 +131,8 @@ export class Bitrate {
     if (now - this.#moved < DOWN_EVERY_MS) return;
     this.#moved = now;
     this.#ceiling = this.#kbps;
-    const known = takenKbps > 0 ? takenKbps * OF_TAKEN : Number.POSITIVE_INFINITY;
+    // What was given up on its way took its share of the path, and is not known.
+    const known = takenKbps > 0 ? Math.max(takenKbps * OF_TAKEN, this.#kbps * DOWN_MOST) : Number.POSITIVE_INFINITY;
     this.#kbps = Math.max(this.#bounds.minKbps, Math.round(Math.min(this.#kbps * DOWN, known)));
   }
 
@@ -195,6 +196,7 @@ const CALM_MS = 150;
 const TROUBLE_PER_MILLE = 50;
 const CALM_PER_MILLE = 10;
 const DOWN = 0.8;
+const DOWN_MOST = 0.5;
 /** Below what the path took, so that what waits gets away. */
 const OF_TAKEN = 0.8;
 /** A step needs a second to show in what waits. */

@@ -51,6 +51,7 @@ export class Outbox {
   #window: Window;
   /** What the server took lately, bytes a millisecond. */
   #rate = 0;
+  #keyAt = Number.NEGATIVE_INFINITY;
   /** What was given up so far. */
   given = 0;
 
@@ -72,7 +73,7 @@ export class Outbox {
 
   /** Pictures are held back, and the path has room again: the encoder should not wait for the end of its GOP. */
   isKeyDue(now: number): boolean {
-    return this.isGated && this.#oldestPictureAge(now) < DUE_MS;
+    return this.isGated && this.#oldestPictureAge(now) < DUE_MS && now - this.#keyAt > KEY_EVERY_MS;
   }
 
   /** Takes a frame in. Configuration is said on the control stream when it is new. `body` is that of RTMP. */
@@ -159,7 +160,7 @@ export class Outbox {
     const window = this.#window;
     this.#window = new Window(now);
     this.#rate = window.bytes / Math.max(1, now - window.since);
-    const least = this.#least.reduce((min, { ms }) => Math.min(min, ms), Number.POSITIVE_INFINITY);
+    const least = this.#leastMs();
     // If even the quickest picture took long, there is a queue; a key frame alone takes its time on any path.
     const took = window.leastPictureMs ?? this.#oldestPictureAge(now);
     const backlogMs = Math.max(0, took - (Number.isFinite(least) ? least : 0));
@@ -177,6 +178,7 @@ export class Outbox {
   #letsThrough(track: Track, key: boolean, now: number): boolean {
     if (key) {
       this.#supersede(now);
+      this.#keyAt = now;
       track.gop = track.seq;
       track.isGated = false;
       return true;
@@ -230,9 +232,13 @@ export class Outbox {
     track.isWhole = false;
   }
 
-  /** What may be on its way: what the path took lately in a round trip and a little more. */
+  /** What may be on its way: what the path took lately in a round trip without a queue, and a little more. */
   #allowance(): number {
-    return Math.max(FLYING_BYTES_MIN, this.#rate * (this.#rtt + QUEUE_MS));
+    return Math.max(FLYING_BYTES_MIN, this.#rate * (Math.min(this.#rtt, this.#leastMs()) + QUEUE_MS));
+  }
+
+  #leastMs(): number {
+    return this.#least.reduce((min, { ms }) => Math.min(min, ms), Number.POSITIVE_INFINITY);
   }
 
   #patience(): number {
@@ -326,6 +332,9 @@ const GATE_MS = 450;
 const WORTH_REPAIRING_MS = 150;
 /** Pictures on their way are no older: a new key frame gets through. */
 const DUE_MS = 150;
-/** A key frame of 360x640 and some sound. */
-const FLYING_BYTES_MIN = 48 << 10;
-const QUEUE_MS = 150;
+/** Key frames are what a narrow path can bear least of. */
+const KEY_EVERY_MS = 500;
+/** A key frame of 360x640; 0.3 s of the narrowest path that pictures are worth it on, 400 kbit/s. */
+const FLYING_BYTES_MIN = 16 << 10;
+/** Beside a round trip: acknowledgements come up to 25 ms late, and this page has other things to do. */
+const QUEUE_MS = 100;

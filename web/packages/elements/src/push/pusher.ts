@@ -59,6 +59,8 @@ export class Pusher {
   #timer: ReturnType<typeof setInterval> | null = null;
   #looks = 0;
   #vitals: Vitals | null = null;
+  /** Of each look since the last status. */
+  #sentKbps: number[] = [];
   #counter = new Counter(0);
   #status: PushStatus = NO_STATUS;
   #coded: () => void = () => {};
@@ -238,6 +240,7 @@ export class Pusher {
     const now = performance.now();
     const vitals = uplink.look(now);
     this.#vitals = vitals;
+    this.#sentKbps.push(vitals.sentKbps);
     const { kbps, width, height, isNewRate, isNewSize, isTooSlow } = this.#bitrate.look(vitals, now);
     this.#studio?.setKbps(kbps);
     if (isNewSize) this.#resize({ width, height });
@@ -250,10 +253,11 @@ export class Pusher {
   #tellStatus(now: number): void {
     const vitals = this.#vitals;
     if (!vitals) return;
-    const { sentKbps, jitterMs, waitingVideo, waitingAudio, given } = vitals;
+    const sent = this.#sentKbps.splice(0);
+    const { jitterMs, waitingVideo, waitingAudio, given } = vitals;
     this.#status = {
       ...this.#counter.take(now),
-      netSpeed: sentKbps,
+      netSpeed: Math.round(sent.reduce((sum, kbps) => sum + kbps, 0) / Math.max(1, sent.length)),
       netJitter: jitterMs,
       netQualityLevel: grade(vitals),
       videoWidth: this.#size.width,

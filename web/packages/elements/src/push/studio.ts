@@ -234,11 +234,11 @@ export class Studio {
     if (!this.#isCoding && !this.#isProbing) return;
     this.#isProbing = false;
     this.#coder ??= this.#makeCoder();
-    if (this.#coder.isBusy) {
+    const time = Math.max(at - this.#began, this.#lastAt + 1);
+    if (this.#coder.isBusy(time)) {
       this.skipped += 1;
       return;
     }
-    const time = Math.max(at - this.#began, this.#lastAt + 1);
     this.#lastAt = time;
     this.#coder.encode(new VideoFrame(this.#canvas, { timestamp: Math.round(time * 1000) }));
   }

@@ -30,6 +30,7 @@ export class VideoCoder {
   #lastKeyAt = Number.NEGATIVE_INFINITY;
   #config: Uint8Array | null = null;
   #messages: Uint8Array[] = [];
+  readonly #debt = new Debt();
   #failures: number[] = [];
 
   constructor(listener: VideoListener) {
@@ -55,9 +56,10 @@ export class VideoCoder {
     return this.#keyWanted;
   }
 
-  /** Whether the encoder is behind: a picture more would only be late. */
-  get isBusy(): boolean {
-    return (this.#encoder?.encodeQueueSize ?? 0) > QUEUE_MAX;
+  /** Whether a picture at this moment, ms, would only be late: the encoder is behind, or was told to make fewer bits. */
+  isBusy(at: number): boolean {
+    if ((this.#encoder?.encodeQueueSize ?? 0) > QUEUE_MAX) return true;
+    return !this.#keyWanted && this.#debt.isTooMuch(at, this.#settings?.kbps ?? 0);
   }
 
   /** Puts a message into the next picture. Answers whether there was room. */
@@ -127,6 +129,7 @@ export class VideoCoder {
       this.#listener.state(1008, 'encoder started');
     }
     const key = chunk.type === 'key';
+    this.#debt.add(dts, chunk.byteLength, this.#settings?.kbps ?? 0);
     const common = { kind: 'video', codec: 'avc', dts, cts: 0 } as const;
     // Said again before each key frame: whoever carries it says it once.
     if (key && this.#config) this.#listener.frame({ ...common, config: true, key: false, data: this.#config });
@@ -162,6 +165,32 @@ export class VideoCoder {
     const encoder = this.#encoder;
     this.#encoder = null;
     if (encoder && encoder.state !== 'closed') encoder.close();
+  }
+}
+
+/**
+ * What was coded beyond the rate. Some pictures cannot be coded with as few bits as an encoder is told: then there have
+ * to be fewer of them, or they pile up behind a narrow path. Pure.
+ */
+export class Debt {
+  #bits = 0;
+  #at = 0;
+
+  /** So many bytes were coded of the picture of this moment, ms. */
+  add(at: number, bytes: number, kbps: number): void {
+    this.#pay(at, kbps);
+    this.#bits += 8 * bytes;
+  }
+
+  /** Whether another picture had better not be coded. */
+  isTooMuch(at: number, kbps: number): boolean {
+    this.#pay(at, kbps);
+    return this.#bits > kbps * DEBT_MS_MAX;
+  }
+
+  #pay(at: number, kbps: number): void {
+    this.#bits = Math.max(0, this.#bits - kbps * Math.max(0, at - this.#at));
+    this.#at = Math.max(this.#at, at);
   }
 }
 
@@ -201,6 +230,8 @@ const LEVELS: readonly (readonly [level: number, size: number, rate: number])[] 
 const QUEUE_MAX = 2;
 /** Half a picture at 30 a second: which of two is nearer to the GOP's end. */
 const KEY_SLACK_MS = 16;
+/** A key frame has the bits of several pictures: half a second's is none too many. */
+const DEBT_MS_MAX = 700;
 const MESSAGES_MAX = 16;
 const FAILURES_MAX = 4;
 const FAILURES_SPAN_MS = 10_000;
