@@ -189,10 +189,13 @@ export class Playout<P extends Coded> {
 
   /** The next picture for the decoder. */
   take(now: number): Due<P> | null {
+    const media = this.media(now);
+    // A decoder that does not keep up, or was not asked for a while, is not given what nobody will see.
+    const front = this.#waiting[0];
+    if (front && media !== null && media - front.pts > SKIP_MS) this.trim();
     const picture = this.#waiting.shift();
     if (picture === undefined) return null;
     this.#waitingBytes -= picture.data.length;
-    const media = this.media(now);
     const isOvertaken = media !== null && this.#waiting.some((later) => !later.catchup && later.pts <= media);
     const show = !picture.catchup && !isOvertaken;
     if (!show) this.stats.late += 1;
@@ -249,6 +252,14 @@ export class Playout<P extends Coded> {
     else if (this.#rate > 1 && excess > 0) this.#rate = Math.min(this.#rate, RATE_FAST);
     else this.#rate = behind < this.#target.ms / 2 ? RATE_SLOW : 1;
     if (excess > LEAP_MS) this.#leap(now);
+    // At first the clock is put where it should be: nobody has got used to anything yet.
+    else if (excess > PLACE_MS && this.#arrivals.isNew(now)) this.#place(edge - this.#target.ms, now);
+  }
+
+  #place(media: number, now: number): void {
+    this.#clock = { media, at: now };
+    this.#rate = 1;
+    this.#leapTo = media;
   }
 
   /** Goes on with the newest key frame that is here, or at the edge where there are no pictures, if that is ahead. */
@@ -258,9 +269,7 @@ export class Playout<P extends Coded> {
     const to = hasPictures ? this.#waiting[key]?.dts : this.#newest - this.#target.ms;
     if (to === undefined || (this.#clock !== null && to <= this.#clock.media)) return;
     if (key > 0) this.#skip(key);
-    this.#clock = { media: to, at: now };
-    this.#rate = 1;
-    this.#leapTo = to;
+    this.#place(to, now);
   }
 
   #newestKey(): number {
@@ -333,6 +342,11 @@ class Arrivals {
     this.#lateness = (sorted[Math.min(Math.floor(sorted.length * 0.95), sorted.length - 1)] ?? 0) - this.#least;
   }
 
+  /** Whether it has only just begun. */
+  isNew(now: number): boolean {
+    return this.#began !== null && now - this.#began < SETTLE_MS;
+  }
+
   /** The media time that would come just now, if nothing were late. */
   edge(now: number): number | null {
     return this.#least === null ? null : now - this.#least;
@@ -369,9 +383,13 @@ const RATES: readonly (readonly [number, number])[] = [
 ];
 /** More than this is not made good by running. */
 const LEAP_MS = 600;
+/** More than this is not made good by running either, at first. */
+const PLACE_MS = 30;
+/** Pictures that are later than this are not decoded, if a key frame behind them is there. */
+const SKIP_MS = 250;
 /** Lateness is that of the last 5 s. */
 const SPAN_MS = 5000;
-/** From the first frame on, until how late others come is the network's doing. */
+/** From the first frame on: until then it is the page that makes frames late, and the clock finds its place. */
 const SETTLE_MS = 500;
 /** The same in frames: 5 s at 120 pictures and 43 sounds a second. */
 const ARRIVALS_MAX = 900;

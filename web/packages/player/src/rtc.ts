@@ -38,6 +38,7 @@ class Rtc implements Engine {
   #isPaused = false;
   /** What the server ended it with, while only the close can say what it means. */
   #lastWords: Status | null = null;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #heardAt = 0;
   #tickedAt = 0;
   #reportAt = 0;
@@ -60,6 +61,7 @@ class Rtc implements Engine {
     this.#isOver = true;
     this.#abort.abort();
     clearInterval(this.#timer);
+    clearTimeout(this.#closeTimer);
     const session = this.#session;
     session?.close();
     this.#say();
@@ -186,7 +188,7 @@ class Rtc implements Engine {
 
   #awaitClose(status: Status): void {
     this.#lastWords = status;
-    setTimeout(() => this.#end(endOfStatus(status)), CLOSE_MS);
+    this.#closeTimer = setTimeout(() => this.#end(endOfStatus(status)), CLOSE_MS);
   }
 
   #closed(code: number | null, reason: string): void {

@@ -94,6 +94,13 @@ describe('the jitter buffer', () => {
     expect(network.playout.target).toBeGreaterThan(80);
   });
 
+  test('a page that was busy when the first frame came is at the edge at once', () => {
+    const viewer = new Viewer();
+    viewer.play(4, (dts) => (dts < 400 ? 450 - dts : 50));
+    expect(viewer.delays(520)).toSatisfy(UP_TO(130));
+    expect(viewer.leaps.length).toBeGreaterThan(0);
+  });
+
   test('the way to the loudspeaker is added to what frames need', () => {
     const viewer = new Viewer();
     viewer.playout.reserve(40);
@@ -169,6 +176,25 @@ describe('the jitter buffer', () => {
     const times = viewer.shown.map(({ pts }) => pts);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(viewer.playout.stats.late).toBe(0);
+  });
+
+  test('a decoder that does not keep up is given the newest key frame', () => {
+    const { playout } = new Viewer();
+    const taken: number[] = [];
+    for (let now = 0; now < 8000; now++) {
+      if (now % 40 === 0)
+        playout.push({ dts: now, pts: now, key: now % 1000 === 0, catchup: false, data: DATA }, now, now);
+      playout.run(now, now - 60);
+      // It takes 50 ms for a picture, and 40 there are.
+      const due = now % 50 === 0 ? playout.take(now) : null;
+      if (due) taken.push(now - due.picture.dts);
+    }
+    expect(Math.max(...taken)).toBeLessThan(60 + 250 + 1000);
+    expect(
+      taken.slice(-50).some((late) => late < 100),
+      'and is back at the edge',
+    ).toBe(true);
+    expect(playout.stats.skipped).toBeGreaterThan(0);
   });
 
   test('while nobody looks, only what the newest key frame leads stays', () => {

@@ -27,6 +27,7 @@ export class Sound {
   #isClosed = false;
   #failures = 0;
   #rate = 1;
+  #begunAt = Number.NEGATIVE_INFINITY;
   /** Decoded pieces that wait for the worklet to be there, or for the page to be let. */
   #early: Piece[] = [];
 
@@ -90,8 +91,10 @@ export class Sound {
     this.#rate = rate;
   }
 
-  /** While it waits: `media` is what is to be heard at `now`. */
+  /** While it waits: `media` is what is to be heard at `now`. Said again now and then: the clock may have moved. */
   begin(media: number, now: number): void {
+    if (now - this.#begunAt < LINE_MS) return;
+    this.#begunAt = now;
     const output = this.#output;
     if (output?.isReady) for (const piece of this.#early.splice(0)) output.push(piece);
     const context = output?.contextTime(now);
@@ -101,6 +104,7 @@ export class Sound {
   /** Falls silent, until {@link begin}: what is there is kept for a leap, and forgotten for a pause. */
   wait(clear: boolean): void {
     this.#output?.wait(clear);
+    this.#begunAt = Number.NEGATIVE_INFINITY;
     if (!clear) return;
     this.#early = [];
     if (this.#decoder?.state === 'configured') this.#decoder.reset();
@@ -334,5 +338,7 @@ const FAILURES_MAX = 10;
 const CHANNELS_MAX = 8;
 /** When the worklet has said nothing for so long it is not the clock any more. */
 const SILENT_MS = 500;
+/** How often what waits is told where the clock is. */
+const LINE_MS = 40;
 const VOLUME_MS = 200;
 const MUTE_S = 0.01;
