@@ -10,11 +10,14 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { extname, join } from 'node:path';
 import { openBrowser, SHOTS, sleep, startDemo, until } from './lib.mjs';
 
 /** This machine, as another one would name it: an address that is not secure. */
 const ROOM = 'room.test';
+const KINDS = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.wasm': 'application/wasm' };
 const NAMES = ['', 'push', 'play', 'rtc', 'call'];
 const only = process.argv[2];
 if (only !== 'phone') await atADesk();
@@ -238,7 +241,7 @@ async function moves(page, what) {
       ]);
       const canvas = new OffscreenCanvas(32, 32);
       const context = canvas.getContext('2d');
-      for (const picture of pictures) context.drawImage(picture, 0, 0, 32, 32);
+      for (const picture of pictures) if (picture.videoWidth || picture.width) context.drawImage(picture, 0, 0, 32, 32);
       const { data } = context.getImageData(0, 0, 32, 32);
       return {
         sum: data.reduce((sum, value, i) => (sum * 31 + value * (i % 7)) % 1e9, 7),
@@ -257,23 +260,22 @@ function ms(text) {
 /** A server and a browser of one kind; what goes wrong in either is said. */
 async function inRoom(context, walk) {
   const server = await startDemo();
-  // A page that came from a folder has no address, and the browser would keep it away from this machine's.
+  const front = process.env.PAGES ? await beside(server) : null;
+  const { origin, port } = front ?? { origin: server.origin, port: server.ports.http };
   const flags = [`--host-resolver-rules=MAP ${ROOM} 127.0.0.1`];
-  if (process.env.PAGES) flags.push('--disable-features=LocalNetworkAccessChecks');
   const browser = await openBrowser({ ...context, flags, reducedMotion: 'reduce' });
   const small = context.viewport.width < 900;
   const expected = [];
   let number = 0;
   try {
-    await fromFolders(browser.browser, server);
     await walk({
-      origin: server.origin,
+      origin,
       operator: server.operator,
-      port: server.ports.http,
+      port,
       expect: (what) => expected.push(what),
       async open(where) {
         const page = await browser.newPage();
-        await page.goto(new URL(where, `${server.origin}/demo/`).href);
+        await page.goto(new URL(where, `${origin}/demo/`).href);
         await page.locator('h1').waitFor();
         return page;
       },
@@ -303,42 +305,58 @@ async function inRoom(context, walk) {
     throw error;
   } finally {
     await browser.close();
+    front?.close();
     await server.stop();
   }
 }
 
-/** Pages and elements from folders, with the headers that the program sends. */
-async function fromFolders(context, { origin, operator, ports }) {
-  const serve = (path, folder, headers = {}) =>
-    context.route(`**${path}**`, async (route) => {
-      const name = new URL(route.request().url()).pathname.slice(path.length);
-      const body = await readFile(join(folder, name && extname(name) ? name : 'index.html')).catch(() => null);
-      if (!body) return route.fulfill({ status: 404 });
-      const kinds = {
-        '.html': 'text/html',
-        '.js': 'text/javascript',
-        '.css': 'text/css',
-        '.svg': 'image/svg+xml',
-        '.wasm': 'application/wasm',
-      };
-      return route.fulfill({ body, headers: { 'content-type': kinds[extname(name)] ?? 'text/html', ...headers } });
-    });
-  if (process.env.SDK) await serve('/sdk/', process.env.SDK);
-  if (!process.env.PAGES) return;
+/**
+ * The program with pages and elements from folders instead of its own: a server before it, which passes on all else.
+ * Pages come with the headers that the program sends.
+ */
+async function beside({ origin, operator, ports }) {
   const rust = await readFile(new URL('../../crates/console/src/demo.rs', import.meta.url), 'utf8');
   const policy = /CONTENT_SECURITY_POLICY,\s*"([^"]+)"/.exec(rust)[1].replaceAll(/\\\s+/g, '');
-  await serve('/demo/', process.env.PAGES, { 'content-security-policy': policy });
   const watch = [
     { name: 'RTMP', url: `rtmp://127.0.0.1:${ports.rtmp}/live/clock` },
     { name: 'HTTP-FLV', url: `${origin}/live/clock.flv` },
   ];
-  const data = {
-    clock_path: '/live/clock.flv',
-    watch,
-    secure: null,
-    console: `${operator}/console/`,
-    fingerprint: null,
+  const said = {
+    '/demo/data.json': () => ({ clock_path: '/live/clock.flv', watch, secure: null, console: `${operator}/console/` }),
+    '/demo/time': () => ({ unix_ms: Date.now() }),
   };
-  await context.route(`**/demo/data.json`, (route) => route.fulfill({ json: data }));
-  await context.route(`**/demo/time`, (route) => route.fulfill({ json: { unix_ms: Date.now() } }));
+  const server = createServer(async (request, response) => {
+    const [, first, name] = new URL(request.url, origin).pathname.split('/');
+    const folder = { demo: process.env.PAGES, sdk: process.env.SDK }[first];
+    if (said[`/${first}/${name}`]) return response.end(JSON.stringify(said[`/${first}/${name}`]()));
+    if (folder) {
+      const body = await readFile(join(folder, extname(name) ? name : 'index.html')).catch(() => null);
+      const headers = { 'content-type': KINDS[extname(name)] ?? 'text/html' };
+      return response.writeHead(body ? 200 : 404, { ...headers, 'content-security-policy': policy }).end(body);
+    }
+    const { method, url, headers } = request;
+    const onward = httpRequest({ port: ports.http, host: '127.0.0.1', method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
+    request.pipe(onward);
+  });
+  server.on('upgrade', ({ method, url, rawHeaders }, near, head) => {
+    const far = connect(ports.http, '127.0.0.1');
+    const lines = [`${method} ${url} HTTP/1.1`];
+    for (let i = 0; i < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+    far.write(`${lines.join('\r\n')}\r\n\r\n`);
+    far.write(head);
+    near.pipe(far).pipe(near);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ])
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  return { port, origin: `http://127.0.0.1:${port}`, close: () => server.closeAllConnections() || server.close() };
 }

@@ -129,7 +129,7 @@ describe('phases', () => {
   const after = (codes: number[], of: typeof playerPhase) => codes.reduce<Phase>((phase, code) => of(phase, code), 'idle');
 
   test('of a player', () => {
-    expect(after([2001, 2002], playerPhase)).toBe('connecting');
+    expect(after([2001, 2002, 2003], playerPhase), 'nothing is on the screen yet').toBe('connecting');
     expect(after([2001, 2003, 2004, 2009], playerPhase)).toBe('on');
     expect(after([2001, 2004, 2007], playerPhase)).toBe('loading');
     expect(after([2004, 2103, 2001], playerPhase)).toBe('connecting');
@@ -146,11 +146,13 @@ describe('phases', () => {
   });
 
   test('of a call', () => {
-    expect(talkOf('connecting', 'connecting', false)).toBe('connecting');
-    expect(talkOf('on', 'failed', false)).toBe('waiting');
-    expect(talkOf('on', 'on', true)).toBe('talking');
-    expect(talkOf('on', 'reconnecting', true)).toBe('gone');
-    expect(talkOf('failed', 'on', true)).toBe('failed');
+    expect(talkOf('connecting', 'connecting', false, false)).toBe('connecting');
+    expect(talkOf('on', 'failed', false, true)).toBe('waiting');
+    expect(talkOf('on', 'on', true, false)).toBe('talking');
+    expect(talkOf('on', 'loading', true, false), 'a network that hesitates').toBe('talking');
+    expect(talkOf('on', 'loading', true, true), 'nobody there any more').toBe('gone');
+    expect(talkOf('on', 'reconnecting', true, false)).toBe('gone');
+    expect(talkOf('failed', 'on', true, false)).toBe('failed');
     expect([isOver('failed'), isOver('ended'), isOver('reconnecting')]).toEqual([true, true, false]);
   });
 

@@ -89,7 +89,7 @@ export const en = {
   rtc: {
     title: 'Low latency', lead: 'The same stream, twice at once: over UDP, and the ordinary way. The bar code in the picture says how old it is.',
     url: 'URL to watch', fresh: 'The clock, anew',
-    rtc: 'RTC mode, over UDP', live: 'Live mode',
+    rtc: 'RTC mode', live: 'Live mode',
     now: 'now', p50: 'half within', p95: '95 % within',
     chart: 'Delay over the last minute', goal: 'promised: 400 ms',
     chartText: (rtc: string, live: string) => `Delay over the last minute, usually: RTC mode ${rtc}, live mode ${live}`,

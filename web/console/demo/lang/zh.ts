@@ -90,7 +90,7 @@ export const zh: Dictionary = {
   rtc: {
     title: '低延时播放', lead: '同一路流同时播放两次：一次走 UDP，一次走普通线路。画面中的条码说明它有多旧。',
     url: '播放地址', fresh: '重新获取时钟',
-    rtc: 'RTC 模式，走 UDP', live: '直播模式',
+    rtc: 'RTC 模式', live: '直播模式',
     now: '当前', p50: '中位数', p95: '95 分位',
     chart: '最近一分钟的延时', goal: '承诺：400 ms',
     chartText: (rtc, live) => `最近一分钟的延时中位数：RTC 模式 ${rtc}，直播模式 ${live}`,

@@ -20,13 +20,19 @@ export function inviteOf({ other }: Call, base: string): string | null {
 
 export type Talk = 'connecting' | 'waiting' | 'talking' | 'gone' | 'failed';
 
-/** What it is at, by what the pusher and the player are. `met` is whether the other one was ever there. */
-export function talkOf(pusher: Phase, player: Phase, met: boolean): Talk {
+/**
+ * What it is at, by what the pusher and the player are. `met` is whether the other one was ever there, `isSilent` whether
+ * nothing has come for {@link SILENT_MS}: until then it is a network that hesitates.
+ */
+export function talkOf(pusher: Phase, player: Phase, met: boolean, isSilent: boolean): Talk {
   if (pusher === 'failed') return 'failed';
-  if (player === 'on' || (player === 'loading' && met)) return 'talking';
+  if (player === 'on' || (player === 'loading' && met && !isSilent)) return 'talking';
   if (met) return 'gone';
   return pusher === 'on' ? 'waiting' : 'connecting';
 }
+
+/** Longer than a phone takes from one network to the next. */
+export const SILENT_MS = 3000;
 
 /** Whether the player is to be started again: it gives up when nobody is there, and a call waits. */
 export function isOver(player: Phase): boolean {

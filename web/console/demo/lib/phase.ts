@@ -5,12 +5,12 @@ export type Phase = 'idle' | 'connecting' | 'on' | 'loading' | 'reconnecting' | 
 /** A player's after a code of `statechange`; docs/ref of the elements has them all. */
 export function playerPhase(before: Phase, code: number): Phase {
   switch (code) {
-    case 2003:
     case 2004:
     case 2032:
       return 'on';
     case 2001:
     case 2002:
+    case 2003:
       return before === 'on' ? before : 'connecting';
     case 2007:
       return 'loading';
