@@ -134,16 +134,15 @@ export class Stutters {
   }
 
   /**
-   * A picture of `mediaTime` was shown, both ms; answers for how long the one before stood still, where that is longer
-   * than `threshold`. Pictures that are so far apart in the stream itself did not stand still.
+   * A picture of `mediaTime` was shown at `at`, both ms, not necessarily the next one; answers for how long the picture
+   * stood still, where that is longer than `threshold`. What the pictures are apart in the stream itself does not count.
    */
   shown(at: number, mediaTime: number, threshold: number): number | null {
     const last = this.#last;
     this.#last = { at, mediaTime };
     if (last === null) return null;
-    const gap = at - last.at;
-    const own = mediaTime - last.mediaTime;
-    return gap > threshold && gap > OWN_FACTOR * own ? gap : null;
+    const still = at - last.at - Math.max(0, mediaTime - last.mediaTime);
+    return still > threshold ? still : null;
   }
 }
 
@@ -160,6 +159,5 @@ const START_MS = 500;
 const WINDOW_S = 10;
 /** Another clock, not another way. */
 const LEAP_MS = 10_000;
-const OWN_FACTOR = 1.5;
 /** What comes first comes all at once. */
 const PICTURES_S_MAX = 120;

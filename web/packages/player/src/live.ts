@@ -241,6 +241,7 @@ class Live implements Engine {
     if (this.#coming !== null) this.#handOver(showing, this.#coming);
     const now = this.#current;
     if (now === null) return;
+    now.watch(performance.now());
     now.sink.trim();
     if (this.#isPaused || now.video.seeking) return;
     if (now.isStuck(performance.now(), this.#phase === 'playing')) this.#sinkFailed(now, 'the pictures do not go on');
@@ -362,7 +363,7 @@ class Live implements Engine {
   #changed(showing: Showing): void {
     if (showing !== this.#current || this.#isOver) return;
     const { video } = showing;
-    if (!this.#isDecoding && showing.hasMedia) {
+    if (!this.#isDecoding && video.readyState >= HTMLMediaElement.HAVE_METADATA) {
       this.#isDecoding = true;
       this.#tell(State.DecoderStarted, 'the decoder has started');
     }

@@ -17,6 +17,7 @@ export class Showing {
   readonly #kinds: Kinds;
   readonly #events: ShowingEvents;
   #callback: number | null = null;
+  #watchedAt = Number.NEGATIVE_INFINITY;
   #movedAt: number | null = null;
   #movedTo = -1;
   isFailed = false;
@@ -33,7 +34,7 @@ export class Showing {
     for (const name of CHANGES) video.addEventListener(name, this.#onChange);
     video.addEventListener('waiting', this.#onWaiting);
     stage.prepare(video);
-    if (kinds.video) this.#awaitPicture();
+    this.watch(performance.now());
   }
 
   get video(): HTMLVideoElement {
@@ -92,15 +93,17 @@ export class Showing {
     this.#events.changed();
   };
 
-  #awaitPicture(): void {
+  /** Asks when the next picture is shown. Each answer makes the page draw itself anew: a few a second are enough. */
+  watch(now: number): void {
+    if (!this.#kinds.video || this.#callback !== null || now - this.#watchedAt < WATCH_MS) return;
+    this.#watchedAt = now;
     // Firefox learned it late; without it no stutter is seen, and the first picture is when there is one.
-    if (!('requestVideoFrameCallback' in this.video)) {
-      const { video } = this as { video: HTMLVideoElement };
-      video.addEventListener('loadeddata', () => this.#events.shown(performance.now(), 0), { once: true });
+    if (!CAN_WATCH) {
+      if (this.hasMedia) this.#events.shown(now, this.video.currentTime * 1000);
       return;
     }
     this.#callback = this.video.requestVideoFrameCallback((_, { presentationTime, mediaTime }) => {
-      if (this.#kinds.video) this.#awaitPicture();
+      this.#callback = null;
       this.#events.shown(presentationTime, mediaTime * 1000);
     });
   }
@@ -118,6 +121,8 @@ function stillOf(video: HTMLVideoElement): HTMLCanvasElement | null {
   return canvas;
 }
 
+const CAN_WATCH = 'requestVideoFrameCallback' in (globalThis.HTMLVideoElement?.prototype ?? {});
+const WATCH_MS = 200;
 /** Events after which a showing may be another one. */
 const CHANGES = ['loadedmetadata', 'loadeddata', 'canplay', 'resize', 'playing', 'ended', 'seeked'] as const;
 /** The element waits: with so little left it has run dry, with more it decodes. */

@@ -77,7 +77,9 @@ describe('a stutter', () => {
     const stutters = new Stutters();
     expect(stutters.shown(0, 0, 800)).toBeNull();
     expect(stutters.shown(700, 40, 800)).toBeNull();
-    expect(stutters.shown(1600, 80, 800)).toBe(900);
+    expect(stutters.shown(1600, 80, 800)).toBe(860);
+    // Three pictures went by before it stood still.
+    expect(stutters.shown(2700, 200, 800)).toBe(980);
   });
 
   it('is none where the stream itself has so few pictures, or after a pause', () => {

@@ -22,7 +22,7 @@ const picture = (dts: number, more: Partial<Frame> = {}): Frame => ({
 });
 const key = (dts: number) => picture(dts, { key: true });
 const sps = (data: Uint8Array, dts = 0) => picture(dts, { config: true, data });
-const sound = (dts: number, data = Uint8Array.of(0x21)): Frame => ({
+const sound = (dts: number, data: Uint8Array = Uint8Array.of(0x21)): Frame => ({
   ...picture(dts),
   kind: 'audio',
   codec: 'aac',

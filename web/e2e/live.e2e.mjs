@@ -1,0 +1,308 @@
+/**
+ * Live mode in a real browser against a real server: when the first picture is there, how late pictures are by the
+ * clock's bar code, what it costs, beside mpegts.js in the same run; and what happens when something goes wrong.
+ *
+ * LONG=1 plays for ten minutes as well. ONLY=words tells the stories whose name has these words, and measures nothing.
+ */
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { openBrowser, PROGRAM, percentiles, SHOTS, servePages, sleep, startDemo, until } from './lib.mjs';
+import { bundleLive } from './live/bundle.mjs';
+import { serveCrafted, tagsOf } from './live/crafted.mjs';
+import { Cast, CRAFTED, CRAFTED_STORIES, STORIES } from './live/stories.mjs';
+
+const RUNS = 5;
+/** Long enough for a first picture; the delay is read while both play side by side. */
+const RUN_MS = 1500;
+const SIDE_BY_SIDE_S = 20;
+const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 10) : 0;
+const STORIES_AT_A_TIME = 6;
+/** Garbage that is not collected yet, and the browser's own. */
+const HEAP_GROWTH_KB_MAX = 2048;
+const { ONLY } = process.env;
+
+const GOALS = { firstPictureMs: 400, delayMs: [1000, 3000], gzipBytes: 40_000 };
+/** Who is not waited for is refused at once; one host takes only signed URLs. */
+const CONFIG = `
+[publish]
+republish_wait_s = 4
+
+[play]
+wait_s = 0
+
+[[account]]
+bizid = "1"
+profile = "vendor"
+
+[[account.domain]]
+action = "play"
+host = "signed.test"
+auth = true
+
+[[account.domain]]
+action = "play"
+`;
+
+const report = { load: loadavg()[0], size: null, runs: [], sideBySide: null, goals: [], stories: [] };
+const cleanUp = [];
+let failed = 0;
+
+try {
+  await main();
+} finally {
+  for (const end of cleanUp.reverse()) await end();
+}
+process.exitCode = failed > 0 ? 1 : 0;
+
+async function main() {
+  const built = await bundleLive();
+  cleanUp.push(built.remove);
+  report.size = { bytes: built.bytes, gzipBytes: built.gzipBytes };
+  const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+  const pages = await servePages({
+    sdk: built.folder,
+    live: here('live'),
+    mpegts: here('../node_modules/mpegts.js/dist'),
+  });
+  cleanUp.push(pages.close);
+  const pageUrl = `${pages.origin}/live/page.html`;
+  const folder = await mkdtemp(join(tmpdir(), 'thalweg-live-'));
+  cleanUp.push(() => rm(folder, { recursive: true, force: true }));
+  const config = join(folder, 'thalweg.toml');
+  await writeFile(config, CONFIG);
+  const dataDir = join(folder, 'data');
+  const demo = await startDemo('--config', config, '--data-dir', dataDir);
+  cleanUp.push(demo.stop);
+  const { newPage, close } = await openBrowser();
+  cleanUp.push(close);
+  const cast = new Cast({ demo, dataDir, newPage, pageUrl, program: PROGRAM });
+  cleanUp.push(() => cast.end());
+  await clockRuns(cast.clockUrl);
+
+  if (!ONLY) await measure(cast);
+  cast.crafted = await serveCrafted(tagsOf(await makeFlv(folder)), CRAFTED);
+  cleanUp.push(cast.crafted.close);
+  const own = {
+    'a server that is killed and started again': restart,
+    'a browser that plays no sound unasked': unasked,
+  };
+  await tell({ ...STORIES, ...CRAFTED_STORIES, ...own }, cast);
+  if (LONG_MINUTES > 0) await long(cast);
+  report.loadAfter = loadavg()[0];
+  await writeFile(join(SHOTS, 'live.json'), `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** The stream must be as deep as viewers start. */
+async function clockRuns(url) {
+  await until(async () => (await fetch(url, { method: 'HEAD' })).ok, 20_000, 'the clock runs');
+  await sleep(2500);
+}
+
+/** Fifteen seconds with B-frames and sound. */
+async function makeFlv(folder) {
+  const file = join(folder, 'crafted.flv');
+  const inputs = ['-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=15', '-f', 'lavfi', '-i', 'sine=f=440:r=44100:d=15'];
+  const codecs = [
+    '-c:v',
+    'libx264',
+    '-preset',
+    'veryfast',
+    '-pix_fmt',
+    'yuv420p',
+    '-g',
+    '25',
+    '-bf',
+    '2',
+    '-c:a',
+    'aac',
+  ];
+  await promisify(execFile)('ffmpeg', ['-v', 'error', '-y', ...inputs, ...codecs, file]);
+  return readFile(file);
+}
+
+/** First pictures in turn, and then both side by side. */
+async function measure(cast) {
+  for (let n = 0; n < RUNS; n++) {
+    for (const who of n % 2 ? ['Ours', 'Theirs'] : ['Theirs', 'Ours']) {
+      const viewer = await cast.viewer();
+      await viewer.page.evaluate(([name, url]) => window[`play${name}`](url), [who, cast.clockUrl]);
+      await until(async () => (await viewer.seen()).firstPictureMs !== null);
+      await sleep(RUN_MS);
+      const { firstPictureMs, delays } = await viewer.seen();
+      report.runs.push({ who, n, firstPictureMs: Math.round(firstPictureMs), delayMs: delays.at(-1)?.[1] });
+      await viewer.leaves();
+    }
+  }
+  const [ours, theirs] = await sideBySide(cast, ['Ours', 'Theirs'], SIDE_BY_SIDE_S);
+  report.sideBySide = { seconds: SIDE_BY_SIDE_S, ours, theirs };
+  judge(ours, theirs);
+}
+
+/** Plays at the same time, each in a browser of its own, where it is in front; answers how each fared. */
+async function sideBySide(cast, players, seconds) {
+  const viewers = [];
+  for (const who of players) {
+    const browser = await openBrowser();
+    cleanUp.push(browser.close);
+    const viewer = await cast.viewer(browser.newPage);
+    const cdp = await viewer.page.context().newCDPSession(viewer.page);
+    await cdp.send('Performance.enable');
+    await viewer.page.evaluate(([name, url]) => window[`play${name}`](url), [who, cast.clockUrl]);
+    viewers.push({ viewer, cdp, browser });
+  }
+  await sleep(2000);
+  const costs = ({ cdp }) =>
+    cdp.send('Performance.getMetrics').then(({ metrics }) => Object.fromEntries(metrics.map((m) => [m.name, m.value])));
+  const before = await Promise.all(viewers.map(costs));
+  await sleep(seconds * 1000);
+  const after = await Promise.all(viewers.map(costs));
+  const results = [];
+  for (const [n, { viewer, browser }] of viewers.entries()) {
+    const { delays, stalls, states } = await viewer.seen();
+    const { p50, p95, max } = percentiles(delays.map(([, delay]) => delay));
+    const least = Math.min(...delays.map(([, delay]) => delay));
+    const taskMs = Math.round(1000 * (after[n].TaskDuration - before[n].TaskDuration));
+    const processMs = Math.round(1000 * (after[n].ProcessTime - before[n].ProcessTime));
+    const heapKb = Math.round((after[n].JSHeapUsedSize - before[n].JSHeapUsedSize) / 1024);
+    const codes = states.map(({ code }) => code);
+    results.push({
+      least,
+      p50,
+      p95,
+      max,
+      stalls: stalls.length,
+      samples: delays.length,
+      taskMs,
+      processMs,
+      heapKb,
+      codes,
+    });
+    await viewer.page.screenshot({ path: join(SHOTS, `live-${players[n].toLowerCase()}.png`) });
+    await viewer.leaves();
+    await browser.close();
+    cleanUp.splice(cleanUp.indexOf(browser.close), 1);
+  }
+  return results;
+}
+
+function judge(ours, theirs) {
+  const median = (who) => {
+    const all = report.runs.filter((run) => run.who === who).map((run) => run.firstPictureMs);
+    return all.sort((a, b) => a - b)[Math.floor(all.length / 2)];
+  };
+  const [least, most] = GOALS.delayMs;
+  const [firstOurs, firstTheirs] = [median('Ours'), median('Theirs')];
+  goal('first picture, ms', firstOurs, `<= ${GOALS.firstPictureMs}`, firstOurs <= GOALS.firstPictureMs);
+  goal('least delay, ms', ours.least, `>= ${least}`, ours.least >= least);
+  goal('greatest delay, ms', ours.max, `<= ${most}`, ours.max <= most);
+  goal('stalls', ours.stalls, '0', ours.stalls === 0);
+  goal('size, gzip', report.size.gzipBytes, `<= ${GOALS.gzipBytes}`, report.size.gzipBytes <= GOALS.gzipBytes);
+  goal('first picture beside mpegts.js', firstOurs, `< ${firstTheirs}`, firstOurs < firstTheirs);
+  goal('median delay beside mpegts.js', ours.p50, `< ${theirs.p50}`, ours.p50 < theirs.p50);
+  goal('stalls beside mpegts.js', ours.stalls, `<= ${theirs.stalls}`, ours.stalls <= theirs.stalls);
+  goal('main thread beside mpegts.js, ms', ours.taskMs, `< ${theirs.taskMs}`, ours.taskMs < theirs.taskMs);
+  goal('process beside mpegts.js, ms', ours.processMs, `< ${theirs.processMs}`, ours.processMs < theirs.processMs);
+}
+
+function goal(what, value, wanted, isMet) {
+  report.goals.push({ what, value, wanted, isMet });
+  console.log(`${isMet ? 'met   ' : 'MISSED'}  ${what}: ${value}, goal ${wanted}`);
+  if (!isMet) failed += 1;
+}
+
+/** Tells stories, some at a time. */
+async function tell(stories, cast) {
+  const left = Object.entries(stories).filter(([name]) => !ONLY || name.includes(ONLY));
+  const one = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [name, story] = next;
+      const began = performance.now();
+      const methods = ['viewer', 'stream', 'push', 'page'].map((method) => [method, cast[method]?.bind(cast)]);
+      const given = Object.assign(Object.create(cast), Object.fromEntries(methods));
+      const error = await story(given).then(
+        () => null,
+        (thrown) => thrown,
+      );
+      const seconds = (performance.now() - began) / 1000;
+      report.stories.push({ name, ok: error === null, seconds, error: error && String(error.stack ?? error) });
+      console.log(`${error ? 'FAILED' : 'passed'}  ${name}  ${seconds.toFixed(1)} s`);
+      if (error) {
+        failed += 1;
+        console.log(error.stack ?? error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: STORIES_AT_A_TIME }, one));
+}
+
+/** A server is killed, and started again on the same ports a little later. */
+async function restart(cast) {
+  const first = await startDemo();
+  const { rtmp, http, https, operator } = first.ports;
+  const url = `${first.origin}/live/clock.flv`;
+  await clockRuns(url);
+  const page = await cast.viewer();
+  await page.play(url);
+  await page.said(2004);
+  process.kill(first.pid, 'SIGKILL');
+  await page.said(2103);
+  const ports = ['--rtmp-port', rtmp, '--http-port', http, '--https-port', https, '--operator-port', operator];
+  const again = spawn(PROGRAM, ['demo', ...ports.map(String)], { cwd: first.folder, stdio: 'ignore' });
+  const end = () => again.kill('SIGKILL');
+  process.once('exit', end);
+  try {
+    await page.said(2004, 2);
+    await page.moves(2000);
+    assert.ok(!(await page.codes()).includes(-2301));
+    await page.leaves();
+  } finally {
+    const gone = new Promise((resolve) => again.once('exit', resolve));
+    end();
+    await gone;
+    process.off('exit', end);
+    await first.stop();
+  }
+}
+
+/** A browser as people have it: the picture waits, somebody clicks, and it plays; without sound it plays at once. */
+async function unasked(cast) {
+  const { newPage, close } = await openBrowser({ flags: ['--autoplay-policy=document-user-activation-required'] });
+  try {
+    const page = await cast.viewer(newPage, `#${encodeURIComponent(cast.clockUrl)}`);
+    // Whatever is asked of the page counts as a gesture, which nobody makes here.
+    await sleep(4000);
+    await until(async () => (await page.seen()).states.some(({ reason }) => reason === 'autoplay'));
+    await page.said(2032);
+    const waiting = await page.video();
+    assert.deepEqual([waiting.paused, waiting.muted], [true, false]);
+    assert.ok(!(await page.codes()).includes(2004));
+    await page.page.mouse.click(50, 50);
+    await page.said(2004);
+    await page.moves();
+    assert.ok((await page.video()).ahead < 3.2);
+    await page.leaves();
+    const silent = await cast.viewer(newPage);
+    await silent.play(cast.clockUrl, { muted: true });
+    await silent.said(2004);
+    await silent.leaves();
+  } finally {
+    await close();
+  }
+}
+
+/** Ten minutes: within the caches, without a stall, and memory does not grow. */
+async function long(cast) {
+  const [ours] = await sideBySide(cast, ['Ours'], LONG_MINUTES * 60);
+  report.long = { minutes: LONG_MINUTES, ...ours };
+  const [least, most] = GOALS.delayMs;
+  goal(`${LONG_MINUTES} minutes: least delay, ms`, ours.least, `>= ${least}`, ours.least >= least);
+  goal(`${LONG_MINUTES} minutes: greatest delay, ms`, ours.max, `<= ${most}`, ours.max <= most);
+  goal(`${LONG_MINUTES} minutes: stalls`, ours.stalls, '0', ours.stalls === 0);
+  goal(`${LONG_MINUTES} minutes: heap, KB`, ours.heapKb, `<= ${HEAP_GROWTH_KB_MAX}`, ours.heapKb <= HEAP_GROWTH_KB_MAX);
+}
