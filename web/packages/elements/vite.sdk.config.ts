@@ -21,7 +21,7 @@ export default defineConfig({
   // Relative: it does not care where it is served.
   base: './',
   build: {
-    outDir: process.env.SDK_DIR ?? file('../../../crates/console/assets/sdk'),
+    outDir: process.env.SDK_DIR,
     emptyOutDir: false,
     target: 'es2022',
     modulePreload: false,

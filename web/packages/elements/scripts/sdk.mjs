@@ -4,12 +4,14 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
-const folder = process.argv[2] ?? fileURLToPath(new URL('../../../../crates/console/assets/sdk', import.meta.url));
+const kept = process.argv[2] ?? fileURLToPath(new URL('../../../../crates/console/assets/sdk', import.meta.url));
 const vite = fileURLToPath(new URL('../../../node_modules/.bin/vite', import.meta.url));
 
 /** What each page loads, and the most that may be, gzip: a page that plays, one that pushes too. */
@@ -19,7 +21,9 @@ const LOADS = [
 ];
 const LOADED_LATER = ['aac-encoder.js', 'aac-encoder-worker.js', 'aac-encoder.LICENSE.txt'];
 
-rmSync(folder, { recursive: true, force: true });
+// What is kept stays as it was until all is built and small enough.
+const folder = mkdtempSync(join(tmpdir(), 'thalweg-sdk-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 for (const entry of ['live-elements', 'live-player', 'audio-worklet', 'tap-worklet']) {
   const env = { ...process.env, ENTRY: entry, SDK_DIR: folder };
   execFileSync(vite, ['build', '-c', 'vite.sdk.config.ts', '--logLevel', 'warn'], { cwd: home, env, stdio: 'inherit' });
@@ -36,3 +40,6 @@ for (const { name, files, most } of LOADS) {
   if (size > most) throw new Error(`${name} is larger than ${most} bytes, gzip`);
 }
 console.log(`aac-encoder.js: ${sizeOf('aac-encoder.js')} bytes gzip`);
+
+rmSync(kept, { recursive: true, force: true });
+cpSync(folder, kept, { recursive: true });

@@ -274,11 +274,14 @@ class Output {
     this.#context.removeEventListener('statechange', this.#unblock);
     for (const event of GESTURES) document.removeEventListener(event, this.#unblock, { capture: true });
     this.say({ type: 'end' });
+    if (this.#node) this.#node.port.onmessage = null;
     this.#node?.port.close();
     this.#node?.disconnect();
-    this.#node = null;
     this.#gain.disconnect();
-    this.#context.close().catch(() => {});
+    // A context that closes before its worklet has ended is kept by Chromium for ever, and all that it refers to.
+    const context = this.#context;
+    setTimeout(() => context.close().catch(() => {}), this.#node ? WORKLET_END_MS : 0);
+    this.#node = null;
   }
 
   async #load(): Promise<void> {
@@ -288,6 +291,8 @@ class Output {
       if (!this.#isClosed) this.#events.failed(`the audio worklet: ${String(error)}`);
       return;
     }
+    this.#unblock();
+    await this.#run();
     if (this.#isClosed) return;
     this.#node = new AudioWorkletNode(this.#context, 'thalweg-player', {
       numberOfInputs: 0,
@@ -297,7 +302,19 @@ class Output {
     this.#node.connect(this.#gain);
     this.#node.port.onmessage = ({ data }: MessageEvent<FromWorklet>) => this.#hear(data);
     if (this.#rate) this.say(this.#rate);
-    this.#unblock();
+  }
+
+  /** Waits until it runs, or is closed: a worklet that has never run does not end, and is kept with its context. */
+  #run(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#context.state !== 'running' && this.#context.state !== 'closed') return;
+        this.#context.removeEventListener('statechange', look);
+        resolve();
+      };
+      this.#context.addEventListener('statechange', look);
+      look();
+    });
   }
 
   #hear(told: FromWorklet): void {
@@ -342,3 +359,5 @@ const SILENT_MS = 500;
 const LINE_MS = 40;
 const VOLUME_MS = 200;
 const MUTE_S = 0.01;
+/** Several of its turns, of 3 ms each. */
+const WORKLET_END_MS = 100;
