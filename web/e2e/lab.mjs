@@ -24,15 +24,12 @@ export async function openLab() {
   };
 }
 
-export const LAB = {
-  /** All that all elements said, for whoever has to find out. */
-  all: () => lab.everything(),
-};
-
 function methods(page) {
   const codes = (name, from = 0) => page.evaluate(([it, at]) => lab.codes(it, at), [name, from]);
   return {
     codes,
+    /** The codes of all, for whoever has to find out. */
+    everything: () => page.evaluate(() => lab.everything()),
     mount: (name, attributes) => page.evaluate(([it, all]) => lab.mount(it, all), [name, attributes]),
     events: (name, from = 0) => page.evaluate(([it, at]) => lab.events(it, at), [name, from]),
     info: (name) => page.evaluate((it) => lab.info(it), name),

@@ -4,13 +4,14 @@
  * THALWEG is the program to test, CHROMIUM the browser; SHOTS a folder for screenshots and reports.
  */
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 export const SHOTS = process.env.SHOTS ?? fileURLToPath(new URL('shots', import.meta.url));
@@ -77,6 +78,11 @@ export async function startDemo(...more) {
     pid: child.pid,
     newUrls: () => ask('get_test_pushurl'),
     clockRtc: async () => (await ask('get_test_rtmpaccurl')).url_rtmpacc,
+    /** URLs of a stream, as `thalweg sign` makes them. */
+    async sign(...args) {
+      const { stdout } = await promisify(execFile)(PROGRAM, ['sign', ...args, '--json'], { cwd: folder });
+      return JSON.parse(stdout);
+    },
     /** It is gone from one moment to the next. {@link stop} cleans up. */
     kill() {
       child.kill('SIGKILL');
