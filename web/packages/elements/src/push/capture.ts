@@ -80,6 +80,14 @@ export class Capture {
     else this.#take(wishes.source, wishes);
   }
 
+  /** Opens the camera anew: it is there, and sends nothing. */
+  reopenCamera(): void {
+    const wishes = this.#wishes;
+    if (wishes?.source !== 'camera' || !this.#video || this.#video.muted) return;
+    this.#dropVideo();
+    void this.open(wishes);
+  }
+
   /** Lets go of everything. */
   close(): void {
     this.#turn += 1;

@@ -47,6 +47,8 @@ export class Studio {
   #hasPicture = false;
   #lastAt = Number.NEGATIVE_INFINITY;
   #dueAt = 0;
+  /** When the last picture came, or its source was opened. */
+  #cameAt = 0;
   #zoom = 1;
   /** What is shown instead of the source: a picture, or black. */
   #waiting: ImageBitmap | 'black' | null = null;
@@ -193,6 +195,7 @@ export class Studio {
     this.#stopReading?.();
     this.#stopReading = track ? readPictures(track, (picture) => this.#onPicture(picture)) : null;
     this.#pictures = new Timeline();
+    this.#cameAt = performance.now();
     this.#mirrorPreview();
     if (!track && this.#hasPicture) this.#blank(performance.now());
     this.#hasPicture = false;
@@ -202,10 +205,14 @@ export class Studio {
     try {
       if (this.#isOver) return;
       const now = performance.now();
+      this.#cameAt = now;
       const at = this.#pictures.map(picture.timestamp / 1000, now);
       this.#heedShape(picture);
       if (this.#waiting || !this.#isDue(at)) return;
       this.#draw(picture, at);
+    } catch {
+      // A GPU that is being reset gives no picture; the next one tells whether it is back.
+      this.skipped += 1;
     } finally {
       picture.close();
     }
@@ -246,6 +253,10 @@ export class Studio {
   /** A screen that stands still sends no pictures; viewers need some, and key frames. */
   #repeatIfDue(): void {
     const now = performance.now();
+    if (now - this.#cameAt > STALLED_MS && !this.#hidden) {
+      this.#cameAt = now;
+      this.#capture.reopenCamera();
+    }
     const age = now - this.#began - this.#lastAt;
     if (this.#waiting) {
       if (age >= 1000 / WAITING_FPS) this.#drawWaiting(now);
@@ -355,6 +366,8 @@ const CAPTURED = ['source', 'camera', 'mic', 'position', 'gainControl', 'noiseSu
 const REPEAT_MS = 50;
 /** A source that has sent nothing for so long stands still: two pictures a second are enough of it. */
 const STILL_MS = 500;
+/** A camera sends something, whatever it sees: one that does not is stuck. */
+const STALLED_MS = 2000;
 /** A picture that does not move: for those who come, and for bit rates that are looked at. */
 const WAITING_FPS = 5;
 /** More is a mosaic. */
