@@ -174,9 +174,9 @@ async function unsigned(room, page) {
 /** By http from another machine a browser gives neither camera nor UDP: the pages say so, and what to do. */
 async function insecure(room) {
   for (const [name, words] of [
-    ['push', 'camera and microphone to secure pages only'],
+    ['push', 'camera, microphone and encoder to secure pages only'],
     ['rtc', 'a second or more later'],
-    ['call', 'camera and microphone to secure pages only'],
+    ['call', 'camera, microphone and encoder to secure pages only'],
   ]) {
     const page = await room.open(`http://${ROOM}:${room.port}/demo/${name}`);
     assert.ok((await page.locator('.notice').first().textContent()).includes(words), name);

@@ -97,7 +97,7 @@ async fn time() -> impl IntoResponse {
 const PAGES: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' data: blob:; connect-src 'self' http: ws: https: wss:; media-src blob:; \
          worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),

@@ -46,7 +46,7 @@ export const en = {
   },
   secure: {
     title: 'Not on this address',
-    camera: 'A browser gives camera and microphone to secure pages only, and this one came by http.',
+    camera: 'A browser gives camera, microphone and encoder to secure pages only, and this one came by http.',
     udp: 'Over UDP a browser plays on secure pages only, and this one came by http: what you see comes the ordinary way, a second or more later.',
     go: 'Open it by https', trust: 'If it warns there:', authority: 'install the authority of this machine',
     none: 'This server has no https. Start the demo with --lan, or open this page on the machine itself as http://localhost.',

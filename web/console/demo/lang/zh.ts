@@ -47,7 +47,7 @@ export const zh: Dictionary = {
   },
   secure: {
     title: '此地址无法使用',
-    camera: '浏览器只允许安全页面使用摄像头和麦克风，而此页面通过 http 打开。',
+    camera: '浏览器只允许安全页面使用摄像头、麦克风和编码器，而此页面通过 http 打开。',
     udp: '浏览器只允许安全页面通过 UDP 播放，而此页面通过 http 打开：你看到的画面走普通线路，会晚一秒以上。',
     go: '用 https 打开', trust: '如果浏览器提示风险：', authority: '安装本机的机构证书',
     none: '此服务器没有 https。请用 --lan 启动演示，或在服务器本机以 http://localhost 打开此页面。',
