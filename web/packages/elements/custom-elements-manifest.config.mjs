@@ -3,9 +3,9 @@
  * are in tables, which it is given here as they were built.
  */
 
-import { PLAYER, PUSHER, propertyOf } from './dist/index.js';
+import { PLAYER, PLAYER_MEANS, PUSHER, PUSHER_MEANS, propertyOf } from './dist/index.js';
 
-const TABLES = { 'live-player': PLAYER, 'live-pusher': PUSHER };
+const TABLES = { 'live-player': [PLAYER, PLAYER_MEANS], 'live-pusher': [PUSHER, PUSHER_MEANS] };
 
 export default {
   globs: ['src/live-player.ts', 'src/live-pusher.ts'],
@@ -17,21 +17,21 @@ export default {
         const all = customElementsManifest.modules.flatMap(({ declarations }) => declarations);
         for (const element of all) {
           const table = TABLES[element.tagName];
-          if (table) describe(element, table);
+          if (table) describe(element, ...table);
         }
       },
     },
   ],
 };
 
-function describe(element, table) {
+function describe(element, table, means) {
   const entries = Object.entries(table);
   element.attributes = entries.map(([name, attribute]) => ({
     name,
     fieldName: propertyOf(name),
     type: { text: typeOf(attribute) },
     default: JSON.stringify(attribute.initial),
-    description: wordsOf(attribute),
+    description: wordsOf(attribute, means[name]),
   }));
   const isOpen = ({ name, privacy }) => privacy !== 'private' && !name.startsWith('#') && !name.endsWith('Callback');
   const fields = entries.map(([name, attribute]) => ({
@@ -41,7 +41,7 @@ function describe(element, table) {
     reflects: true,
     type: { text: typeOf(attribute) },
     default: JSON.stringify(attribute.initial),
-    description: wordsOf(attribute),
+    description: wordsOf(attribute, means[name]),
   }));
   element.members = [...fields, ...(element.members ?? []).filter((member) => !member.static && isOpen(member))];
 }
@@ -50,6 +50,6 @@ function typeOf({ type, words }) {
   return words ? words.map((word) => `'${word}'`).join(' | ') : type;
 }
 
-function wordsOf({ means, unable }) {
+function wordsOf({ unable }, means) {
   return unable ? `${means}. Without effect: ${unable}.` : means;
 }

@@ -1,6 +1,6 @@
 /**
  * What an element's attributes are: name, type, default and range in one table, from which the code reads them, the
- * properties are made and the documentation is written.
+ * properties are made and the documentation is written. What they mean is in `means.ts`.
  */
 
 /** One attribute. */
@@ -12,7 +12,6 @@ export interface Attribute<V extends Value = Value> {
   readonly words?: readonly string[];
   /** The range of a number, both ends included. */
   readonly range?: readonly [min: number, max: number];
-  readonly means: string;
   /** Why a browser cannot do it: it is accepted, with one warning. */
   readonly unable?: string;
 }
@@ -29,31 +28,29 @@ type PropertyOf<Name extends string> = Name extends `${infer Word}-${infer More}
   : Name;
 
 /** Any text. */
-export function text(means: string, more: Partial<Attribute<string>> = {}): Attribute<string> {
-  return { type: 'string', initial: '', means, ...more };
+export function text(more: Partial<Attribute<string>> = {}): Attribute<string> {
+  return { type: 'string', initial: '', ...more };
 }
 
 /** One of some words, of which the first is the default. */
 export function word<const W extends string>(
   words: readonly [W, ...W[]],
-  means: string,
   more: Partial<Attribute<W>> = {},
 ): Attribute<W> {
-  return { type: 'string', initial: words[0], words, means, ...more };
+  return { type: 'string', initial: words[0], words, ...more };
 }
 
 export function number(
   initial: number,
   range: readonly [min: number, max: number],
-  means: string,
   more: Partial<Attribute<number>> = {},
 ): Attribute<number> {
-  return { type: 'number', initial, range, means, ...more };
+  return { type: 'number', initial, range, ...more };
 }
 
 /** On or off: `name`, `name=""` and `name="true"` are on, `name="false"` is off, because some are on by default. */
-export function flag(initial: boolean, means: string, more: Partial<Attribute<boolean>> = {}): Attribute<boolean> {
-  return { type: 'boolean', initial, means, ...more };
+export function flag(initial: boolean, more: Partial<Attribute<boolean>> = {}): Attribute<boolean> {
+  return { type: 'boolean', initial, ...more };
 }
 
 /** What an attribute says; `null` where it does not keep to its table. `given` is `null` where it is missing. */

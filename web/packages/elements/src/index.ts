@@ -23,6 +23,7 @@ export {
   type PushStateChange,
   UNABLE_METHODS,
 } from './live-pusher';
+export { PLAYER_MEANS, PUSHER_MEANS } from './means';
 export { PLAYER, type PlayerValues } from './play/attributes';
 export type { Direction } from './play/full-screen';
 export { PUSHER, type PusherValues } from './push/attributes';

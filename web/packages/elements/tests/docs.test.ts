@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type Attribute, type Table, takes } from '../src/attributes';
 import { PLAYER_METHODS } from '../src/live-player';
 import { PUSHER_METHODS, UNABLE_METHODS } from '../src/live-pusher';
+import { PLAYER_MEANS, PUSHER_MEANS } from '../src/means';
 import { PLAYER } from '../src/play/attributes';
 import { PUSHER } from '../src/push/attributes';
 import { NO_STATUS as NO_PUSH_STATUS } from '../src/push/status';
@@ -14,16 +15,16 @@ const file = fileURLToPath(new URL('../../../../docs/ref/elements.md', import.me
 
 describe('docs/ref/elements.md', () => {
   it.each([
-    ['live-player', PLAYER],
-    ['live-pusher', PUSHER],
-  ])('has the attributes of <%s> as they are', (name, table) => {
+    ['live-player', PLAYER, PLAYER_MEANS],
+    ['live-pusher', PUSHER, PUSHER_MEANS],
+  ])('has the attributes of <%s> as they are', (name, table, means) => {
     const text = readFileSync(file, 'utf8');
     const [before, after] = [`<!-- attributes of ${name} -->\n`, '<!-- end of attributes -->'];
     const from = text.indexOf(before) + before.length;
     const to = text.indexOf(after, from);
     expect(from).toBeGreaterThan(before.length);
-    if (process.env.UPDATE_DOCS) writeFileSync(file, text.slice(0, from) + tableOf(table) + text.slice(to));
-    else expect(text.slice(from, to)).toBe(tableOf(table));
+    if (process.env.UPDATE_DOCS) writeFileSync(file, text.slice(0, from) + tableOf(table, means) + text.slice(to));
+    else expect(text.slice(from, to)).toBe(tableOf(table, means));
   });
 
   // Of these the words are the document's own: here is what must not be missing, or be there for nothing.
@@ -45,14 +46,14 @@ describe('docs/ref/elements.md', () => {
   });
 });
 
-function tableOf(table: Table): string {
-  const rows = Object.entries(table).map(([name, attribute]) => rowOf(name, attribute));
+function tableOf(table: Table, means: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(table).map(([name, attribute]) => rowOf(name, attribute, means[name] ?? ''));
   return ['| attribute | default | takes | |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
-function rowOf(name: string, attribute: Attribute): string {
+function rowOf(name: string, attribute: Attribute, means: string): string {
   const initial = attribute.initial === '' ? '' : `\`${attribute.initial}\``;
-  const words = attribute.unable ? `${attribute.means}. *Without effect: ${attribute.unable}* ` : `${attribute.means} `;
+  const words = attribute.unable ? `${means}. *Without effect: ${attribute.unable}* ` : `${means} `;
   return `| \`${name}\` | ${initial}${initial && ' '}| ${takes(attribute)} | ${words}|`;
 }
 
