@@ -16,6 +16,15 @@ export interface Piece {
 class Tap extends AudioWorkletProcessor {
   #piece = new Float32Array(PIECE);
   #filled = 0;
+  #isOver = false;
+
+  constructor() {
+    super();
+    // Whatever it is told, it is the end.
+    this.port.onmessage = () => {
+      this.#isOver = true;
+    };
+  }
 
   process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
     const channel = inputs[0]?.[0];
@@ -33,7 +42,7 @@ class Tap extends AudioWorkletProcessor {
       this.#filled = 0;
       this.port.postMessage(piece, [samples.buffer]);
     }
-    return true;
+    return !this.#isOver;
   }
 }
 
