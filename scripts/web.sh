@@ -1,7 +1,8 @@
 #!/bin/sh
-# The pages of the console and of the demo, which are built by Node and kept in the repository.
+# The pages of the console and of the demo, and the elements for everybody's pages, which are built by Node and kept in
+# the repository.
 #
-#   scripts/web.sh check    tests them, builds them anew, and compares that with what is kept
+#   scripts/web.sh check    tests them, builds them anew, and compares that with what is kept, and sizes with their bounds
 #   scripts/web.sh build    builds them to where they are kept
 #   scripts/web.sh walk     goes through them with a browser, against the mock of the API
 set -eu
@@ -30,29 +31,35 @@ check)
     install
     made=$(mktemp -d)
     trap 'rm -rf "$made"' EXIT
-    (cd web/console && npm test --silent &&
+    (cd web && npm run lint --silent && npm run types --silent && npm test --silent &&
+        node packages/elements/scripts/sdk.mjs "$made/sdk") >"$made/log" 2>&1 || {
+        cat "$made/log"
+        exit 1
+    }
+    grep gzip "$made/log"
+    (cd web/console &&
         OUT_DIR="$made/console" DEMO_DIR="$made/demo" npm run build --silent >"$made/log" 2>&1) || {
         [ ! -e "$made/log" ] || cat "$made/log"
         exit 1
     }
-    for pages in console demo; do
-        diff -rq "$made/$pages" "$kept/$pages" || {
-            echo "crates/console/assets/$pages is not what web/console makes: scripts/web.sh build"
+    for part in console demo sdk; do
+        diff -rq "$made/$part" "$kept/$part" || {
+            echo "crates/console/assets/$part is not what web makes: scripts/web.sh build"
             exit 1
         }
     done
-    echo "the pages of console and demo are what web/console makes"
+    echo "the pages of console and demo, and the elements, are what web makes"
     ;;
 build)
     install
-    (cd web/console && npm run build --silent)
+    (cd web && node packages/elements/scripts/sdk.mjs && cd console && npm run build --silent)
     ;;
 walk)
     install
     (cd web/console && node e2e/walk.mjs)
     ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
