@@ -135,7 +135,8 @@ export async function servePages(folders) {
     const folder = folders[first];
     const body = folder && (await readFile(join(folder, ...rest)).catch(() => null));
     if (!body) return response.writeHead(404).end();
-    response.writeHead(200, { 'content-type': KINDS[extname(rest.at(-1))] ?? 'application/octet-stream' }).end(body);
+    const kind = KINDS[extname(rest.at(-1))] ?? 'application/octet-stream';
+    response.writeHead(200, { 'content-type': kind, 'content-length': body.length }).end(body);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

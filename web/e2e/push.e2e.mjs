@@ -18,13 +18,19 @@ import { startRelay } from './relay.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const TONE_HZ = 1000;
+const MUSIC_HZ = 2500;
 const ORDER = [1005, 1003, 1007, 1008, 1001, 1002];
+const AT_ONCE = 2;
 const only = process.argv[2] ?? '';
 const report = { load: loadavg()[0], checks: {} };
 
 const folder = await mkdtemp(join(tmpdir(), 'thalweg-push-'));
 const [bars, tone] = [join(folder, 'bars.y4m'), join(folder, 'tone.wav')];
-await Promise.all([writeBars(bars), writeTone(tone, { hz: TONE_HZ })]);
+await Promise.all([
+  writeBars(bars),
+  writeTone(tone, { hz: TONE_HZ }),
+  writeTone(join(folder, 'music.wav'), { hz: MUSIC_HZ, seconds: 20 }),
+]);
 const shell = await openBrowser({
   flags: [`--use-file-for-fake-video-capture=${bars}`, `--use-file-for-fake-audio-capture=${tone}`],
 });
@@ -33,6 +39,7 @@ const pages = await servePages({
   sdk: process.env.SDK ?? here('../../crates/console/assets/sdk'),
   pages: here('pages'),
   peers: here('../../crates/cli/tests/peers/browser'),
+  media: folder,
 });
 
 /** Each on a page of its own. The first ones measure: they have the machine to themselves. */
@@ -41,18 +48,21 @@ const ALONE = {
   'goes over a WebSocket, and ffmpeg sees and hears it': overWebSocket,
   'a viewer asks for a key frame': keyRequest,
   'the path gets narrow': narrowPath,
+  'leaves nothing behind, whenever it leaves': leaves,
 };
 const TOGETHER = {
   'the server restarts': serverRestarts,
   'the server refuses': refused,
   'devices are denied, and unplugged': devices,
   'skin is smoothed, and grass is not': beauty,
-  'leaves nothing behind, whenever it leaves': leaves,
+  'music is heard, and a pause is black and silent': musicAndPause,
 };
 
 try {
   for (const entry of wanted(ALONE)) await run(entry);
-  await Promise.all(wanted(TOGETHER).map(run));
+  // A few at a time: much of what they do is wait.
+  const waiting = wanted(TOGETHER);
+  await Promise.all(Array.from({ length: AT_ONCE }, () => lane(waiting)));
   assert.deepEqual(shell.complaints.filter(isUnexpected), [], 'what the browser complained of');
 } finally {
   await writeFile(join(SHOTS, 'push.json'), `${JSON.stringify(report, null, 2)}\n`);
@@ -65,6 +75,10 @@ console.log('the pusher does what it says');
 
 function wanted(checks) {
   return Object.entries(checks).filter(([name]) => name.includes(only));
+}
+
+async function lane(waiting) {
+  for (let next = waiting.shift(); next; next = waiting.shift()) await run(next);
 }
 
 async function run([name, check]) {
@@ -314,6 +328,35 @@ async function devices(page) {
   await page.says(1003);
   await until(async () => (await page.info())?.videoFPS > 3, 10_000, 'there are pictures again');
   return { codes: await page.codes() };
+}
+
+async function musicAndPause(page) {
+  const urls = await server.newUrls();
+  await page.pushes(urls, { 'audio-quality': 'low' });
+  await page.evaluate(() => lab.element().setMICVolume({ volume: 0 }));
+  await page.evaluate(() => lab.element().playBGM({ url: '/media/music.wav', endTimeMs: 60_000 }));
+  const hears = async () => toneShare((await record(urls.url_play_rtmp, { seconds: 1 })).samples, MUSIC_HZ) > 0.5;
+  await until(hears, 15_000, 'the music is heard');
+  const { progress, duration } = (await page.evaluate(() => lab.events('bgmprogress'))).at(-1);
+  assert.ok(progress > 0 && duration === 20_000, `${progress} of ${duration} ms`);
+  await page.evaluate(() => lab.element().stopBGM());
+  await page.evaluate(() => lab.element().setAttribute('waiting-image', '/media/missing.png'));
+  await page.evaluate(() => lab.element().pause());
+  await page.says(10004);
+  await until(async () => (await page.info()).videoBitrate < 60, 5000, 'black takes next to nothing');
+  const paused = await record(urls.url_play_rtmp, { seconds: 1 });
+  assert.ok(
+    paused.numbers.every((number) => number === null),
+    `nothing is seen: ${paused.numbers}`,
+  );
+  assert.ok(
+    paused.samples.every((sample) => Math.abs(sample) < 200),
+    'and nothing heard',
+  );
+  await page.evaluate(() => lab.element().resume());
+  const seen = async () => (await record(urls.url_play_rtmp, { seconds: 1 })).numbers.some((number) => number !== null);
+  await until(seen, 10_000, 'it is back');
+  return { pausedKbps: (await page.info()).videoBitrate };
 }
 
 /** How rough the skin and the grass are, without beauty and with it. */

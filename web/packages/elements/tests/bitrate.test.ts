@@ -58,11 +58,23 @@ describe('the rate', () => {
   });
 
   it('goes down for what is lost, and for pictures that had to be left out', () => {
-    for (const trouble of [{ lostPerMille: 100 }, { dropped: true }]) {
+    for (const trouble of [{ lostPerMille: 100 }, { dropped: true, backlogMs: 200 }]) {
       const bitrate = new Bitrate(RTC, 0);
       run(bitrate, { ...CALM, ...trouble }, 0, 3000);
       expect(bitrate.kbps).toBeLessThan(500);
     }
+  });
+
+  it('waits while what has piled up goes away', () => {
+    const bitrate = new Bitrate(RTC, 0);
+    bitrate.look({ ...CALM, backlogMs: 1600, takenKbps: 400 }, 0);
+    const before = bitrate.kbps;
+    for (const [n, backlogMs] of [1200, 900, 650, 450].entries()) {
+      bitrate.look({ ...CALM, backlogMs, takenKbps: 400 }, 1000 * (n + 1));
+    }
+    expect(bitrate.kbps).toBe(before);
+    bitrate.look({ ...CALM, backlogMs: 450, takenKbps: 400 }, 6000);
+    expect(bitrate.kbps).toBeLessThan(before);
   });
 
   it('is told in steps of a tenth', () => {

@@ -77,6 +77,8 @@ export class Bitrate {
   #troubleSince: number | null = null;
   #calmSince = 0;
   #moved = Number.NEGATIVE_INFINITY;
+  /** Of the last look. */
+  #backlogMs = 0;
   #complained = Number.NEGATIVE_INFINITY;
   /** The rate at which there was trouble last: near it the way up is slower. */
   #ceiling = Number.POSITIVE_INFINITY;
@@ -115,7 +117,9 @@ export class Bitrate {
   /** To be asked once a second or more often. */
   look(look: Look, now: number): Decision {
     const before = this.size;
-    if (isTrouble(look)) this.#trouble(look, now);
+    const isDraining = look.backlogMs < DRAINING * this.#backlogMs;
+    this.#backlogMs = look.backlogMs;
+    if (isTrouble(look)) this.#trouble(look, isDraining, now);
     else this.#noTrouble(look, now);
     this.#resize(now);
     const isNewRate = Math.abs(this.#kbps - this.#told) >= TOLD_STEP * this.#told;
@@ -125,10 +129,11 @@ export class Bitrate {
     return { kbps: this.#kbps, width, height, isNewRate, isNewSize, isTooSlow: this.#isTooSlow(now) };
   }
 
-  #trouble({ takenKbps }: Look, now: number): void {
+  #trouble({ takenKbps }: Look, isDraining: boolean, now: number): void {
     this.#troubleSince ??= now;
     this.#calmSince = now;
-    if (now - this.#moved < DOWN_EVERY_MS) return;
+    // What piled up before the last step takes its time to get away.
+    if (isDraining || now - this.#moved < DOWN_EVERY_MS) return;
     this.#moved = now;
     this.#ceiling = this.#kbps;
     // What was given up on its way took its share of the path, and is not known.
@@ -171,7 +176,7 @@ export class Bitrate {
 }
 
 function isTrouble({ backlogMs, lostPerMille, dropped }: Look): boolean {
-  return dropped || backlogMs > TROUBLE_MS || lostPerMille > TROUBLE_PER_MILLE;
+  return (dropped && backlogMs > CALM_MS) || backlogMs > TROUBLE_MS || lostPerMille > TROUBLE_PER_MILLE;
 }
 
 /** Even numbers: pictures of H.264 have half the colours in each direction. */
@@ -197,6 +202,8 @@ const TROUBLE_PER_MILLE = 50;
 const CALM_PER_MILLE = 10;
 const DOWN = 0.8;
 const DOWN_MOST = 0.5;
+/** Of the backlog at the last look: with less it is going away. */
+const DRAINING = 0.8;
 /** Below what the path took, so that what waits gets away. */
 const OF_TAKEN = 0.8;
 /** A step needs a second to show in what waits. */

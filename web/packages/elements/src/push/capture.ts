@@ -83,7 +83,7 @@ export class Capture {
   /** Opens the camera anew: it is there, and sends nothing. */
   reopenCamera(): void {
     const wishes = this.#wishes;
-    if (wishes?.source !== 'camera' || !this.#video || this.#video.muted) return;
+    if (!wishes) return;
     this.#dropVideo();
     void this.open(wishes);
   }

@@ -4,7 +4,7 @@ import type { Mixer } from './mixer';
 
 export interface MusicListener {
   start(): void;
-  /** Ms, of the file. */
+  /** Ms, of the file; a duration of 0 is not known. */
   progress(progress: number, duration: number): void;
   complete(): void;
 }
@@ -74,8 +74,9 @@ export class Music {
 
   #progress(): void {
     const { currentTime, duration } = this.#element;
-    const [progress, whole] = [Math.round(currentTime * 1000), Math.round(duration * 1000)];
-    if (Number.isFinite(whole)) this.#listener.progress(progress, whole);
+    const progress = Math.round(currentTime * 1000);
+    // Of what is sent without its length the duration is not known before its end.
+    this.#listener.progress(progress, Number.isFinite(duration) ? Math.round(duration * 1000) : 0);
     if (progress >= this.#endMs) this.#complete();
   }
 

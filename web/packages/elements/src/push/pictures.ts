@@ -1,8 +1,16 @@
 /** The pictures of a track, one by one, as they come. */
 
-/** Hands each picture to `take`, which closes it. Answers how to stop. */
-export function readPictures(track: MediaStreamTrack, take: (picture: VideoFrame) => void): () => void {
-  return typeof MediaStreamTrackProcessor === 'undefined' ? readElement(track, take) : readProcessor(track, take);
+/**
+ * Hands each picture to `take`, which closes it. Answers how to stop. `byElement` goes by what a video shows, also where
+ * there is a processor: one of Chromium's sometimes gives nothing of a track that is shown elsewhere.
+ */
+export function readPictures(
+  track: MediaStreamTrack,
+  take: (picture: VideoFrame) => void,
+  byElement: boolean,
+): () => void {
+  const hasProcessor = typeof MediaStreamTrackProcessor !== 'undefined';
+  return hasProcessor && !byElement ? readProcessor(track, take) : readElement(track, take);
 }
 
 /** Goes on while the page is hidden. */

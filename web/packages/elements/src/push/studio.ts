@@ -49,6 +49,8 @@ export class Studio {
   #dueAt = 0;
   /** When the last picture came, or its source was opened. */
   #cameAt = 0;
+  /** The processor of the track gave nothing. */
+  #byElement = false;
   #zoom = 1;
   /** What is shown instead of the source: a picture, or black. */
   #waiting: ImageBitmap | 'black' | null = null;
@@ -192,13 +194,30 @@ export class Studio {
   }
 
   #onTrack(track: MediaStreamTrack | null): void {
-    this.#stopReading?.();
-    this.#stopReading = track ? readPictures(track, (picture) => this.#onPicture(picture)) : null;
-    this.#pictures = new Timeline();
-    this.#cameAt = performance.now();
+    this.#read(track);
     this.#mirrorPreview();
     if (!track && this.#hasPicture) this.#blank(performance.now());
     this.#hasPicture = false;
+  }
+
+  #read(track: MediaStreamTrack | null): void {
+    this.#stopReading?.();
+    const take = (picture: VideoFrame) => this.#onPicture(picture);
+    this.#stopReading = track ? readPictures(track, take, this.#byElement) : null;
+    this.#pictures = new Timeline();
+    this.#cameAt = performance.now();
+  }
+
+  /** A camera sends something, whatever it sees: what gives nothing is read in another way, and then opened anew. */
+  #unstick(): void {
+    const track = this.#capture.video;
+    if (this.#settings.source !== 'camera' || !track || track.muted) return;
+    if (this.#byElement) this.#capture.reopenCamera();
+    else {
+      this.#byElement = true;
+      this.#read(track);
+    }
+    this.#cameAt = performance.now();
   }
 
   #onPicture(picture: VideoFrame): void {
@@ -253,10 +272,7 @@ export class Studio {
   /** A screen that stands still sends no pictures; viewers need some, and key frames. */
   #repeatIfDue(): void {
     const now = performance.now();
-    if (now - this.#cameAt > STALLED_MS && !this.#hidden) {
-      this.#cameAt = now;
-      this.#capture.reopenCamera();
-    }
+    if (now - this.#cameAt > STALLED_MS && !this.#hidden) this.#unstick();
     const age = now - this.#began - this.#lastAt;
     if (this.#waiting) {
       if (age >= 1000 / WAITING_FPS) this.#drawWaiting(now);
@@ -366,7 +382,7 @@ const CAPTURED = ['source', 'camera', 'mic', 'position', 'gainControl', 'noiseSu
 const REPEAT_MS = 50;
 /** A source that has sent nothing for so long stands still: two pictures a second are enough of it. */
 const STILL_MS = 500;
-/** A camera sends something, whatever it sees: one that does not is stuck. */
+/** A camera in the dark still sends five pictures a second. */
 const STALLED_MS = 2000;
 /** A picture that does not move: for those who come, and for bit rates that are looked at. */
 const WAITING_FPS = 5;
