@@ -161,7 +161,8 @@ export interface Checked {
   accepted: boolean;
   reason: string | null;
   message: string | null;
-  findings: { rule?: string; verdict: 'ok' | 'wrong' | 'note'; words: string }[];
+  action: string;
+  findings: { verdict: 'ok' | 'wrong' | 'note'; words: string }[];
 }
 
 export interface Stream {

@@ -1,6 +1,8 @@
 import type { Dictionary } from '.';
+import { codes } from './codes.zh';
 
 export const zh: Dictionary = {
+  codes,
   otherLanguage: 'English',
   tagline: '属于你自己的直播服务器',
   common: {
@@ -21,18 +23,11 @@ export const zh: Dictionary = {
   problems: {
     store: '存储不可用。正在进行的直播不受影响，但修改无法保存。',
     unreachable: '服务器没有响应，正在重试。',
-    gap: '统计数据有缺口', callbacks: '回调持续失败', storeTitle: '存储不可用',
   },
   errors: {
     unreachable: '服务器没有响应。', unknown: (code) => `服务器拒绝了请求：${code}。`,
-    conflict: '有人在此期间修改过，需要重新读取。', tooMany: (s) => `请求过于频繁，请在 ${s} 秒后重试。`,
-    tooManyPlain: '请求过于频繁，请稍后重试。', forbidden: '你的角色不允许此操作。', notFound: '不存在，或属于其他账号。',
+    tooMany: (s) => `请求过于频繁，请在 ${s} 秒后重试。`, tooManyPlain: '请求过于频繁，请稍后重试。',
     loadFailed: '读取失败', pageMissing: '没有这个页面',
-    codes: {
-      'not-eligible': '该账号的类目不在准入范围内。', 'pusher-off': '该账号的 live-pusher 开关已关闭。',
-      'player-off': '该账号的 live-player 开关已关闭。', 'service-closed': '该账号尚未开通服务。',
-      store: '存储不可用。',
-    },
   },
   login: {
     title: '登录', login: '用户名', password: '密码', submit: '登录', wrong: '用户名或密码错误。',
@@ -49,7 +44,7 @@ export const zh: Dictionary = {
     streamTitle: '准备就绪，开始第一路直播', streamIntro: '这个地址一天内有效。把命令粘贴到终端，即可推送带有声音的测试画面。',
     pushUrl: '推流地址', command: 'ffmpeg 命令', waiting: '等待推流', arrived: '直播流已到达', watch: '去看看',
     whatNext: '接下来可以', nextUrls: '为编码器、播放器和小程序生成地址', nextDomains: '为账号配置自己的域名和密钥',
-    nextCallbacks: '让后台在直播开始和结束时收到通知', nextUsers: '添加同事', toOverview: '前往概览', noUrl: '暂时无法生成推流地址',
+    nextCallbacks: '让后台在直播开始和结束时收到通知', nextUsers: '添加同事', toOverview: '前往概览', noUrl: '暂时还不能推流', back: '返回账号设置', saveClosed: '暂不开通，保存并继续',
   },
   strength: { label: '强度', levels: { 0: '太短', 1: '弱', 2: '一般', 3: '良好', 4: '强' }, tooLong: '太长' },
   overview: {
@@ -64,6 +59,7 @@ export const zh: Dictionary = {
     noMatch: '没有匹配的账号', bizid: '编号', bizidHint: 'bizid：1 到 20 位数字，之后不能修改。', name: '名称', subject: '主体', category: '类目', service: '服务', switches: '开关',
     subjects: { individual: '个人', enterprise: '企业', government: '政府' }, mainCategory: '主类目', subCategory: '子类目', anySub: '不限',
     other: '其他（不在表中）', otherHint: '由小写字母和连字符组成的名称。', admitted: '可开通', notAdmitted: '不可开通',
+    pushHost: '推流域名', playHost: '播放域名', hostHint: '如 push.example.com。没有域名时，没有地址能指向这个账号；也可以之后再添加。', hostRefused: (why) => `账号已创建，但域名未被接受：${why}`,
     gateAdmits: '该主体的此类目在准入范围内。', gateRefuses: '该主体的此类目不在准入范围内：开关将保持关闭。', gateOff: '类目准入已关闭：所有类目均可开通。',
     isDefault: '默认账号', isDefaultHint: '拥有所有未被域名指定的主机。', created: '创建于', delete: '删除账号',
     deleteAsk: (name) => `删除账号 ${name}？`, deleteText: '其域名和密钥将一并删除，所有地址随即失效。推流记录会保留。',
@@ -78,7 +74,7 @@ export const zh: Dictionary = {
     onlyStaff: '服务、旧版 API、主体、类目和签名方式由整个服务器的管理人员设置。',
   },
   domains: {
-    intro: '地址使用其域名的密钥签名。主密钥和备用密钥同样有效。', push: '推流', play: '播放', host: '域名', anyHost: '所有未指定的域名', auth: '签名', authOn: '必须', authOff: '不检查', validity: '有效时长', validityHint: '地址到期后继续有效的秒数。',
+    intro: '地址使用其域名的密钥签名。主密钥和备用密钥同样有效。', push: '推流', play: '播放', host: '域名', anyHost: '所有未指定的域名', auth: '是否要求签名', authOn: '必须', authOff: '不检查', validity: '有效时长', validityHint: '地址到期后继续有效的秒数。',
     schemes: '签名方式', any: '云端兼容签名和强签名', strong: '仅强签名', key: '主密钥', backup: '备用密钥', hasBackup: '已设备用密钥', noBackup: '无', rotated: '密钥生成于', add: '添加域名', edit: '编辑域名', action: '用途',
     keyHint: '字母和数字。留空则自动生成。', hostHint: 'live.example.com', reveal: '显示密钥', rotate: '更换密钥', dropBackup: '删除备用密钥', removeAsk: (host) => `移除域名 ${host}？`, removeText: '此后该域名的地址将被拒绝。',
     rotateTitle: '更换主密钥', rotateText: '新地址将立即使用新密钥签名。', keepOld: '保留旧密钥作为备用', keepOldNote: '已发出的地址仍然有效。原有的备用密钥会被替换，用它签名的地址将失效。', loseOld: '不保留旧密钥', loseOldNote: '所有用旧密钥签名的地址从下一次连接起被拒绝，编码器和播放器都需要新地址。密钥泄露时请选择此项。',
@@ -100,19 +96,19 @@ export const zh: Dictionary = {
   statistics: { range: '时间', hours: (n) => `${n} 小时`, days: (n) => `${n} 天`, viewers: '观众峰值', streams: '直播流峰值', in: '流入', out: '流出', empty: '这段时间没有数据', sumIn: '接收', sumOut: '发送' },
   gate: {
     title: '类目准入', sub: '哪些类型的账号可以推流和被观看', mode: '模式', enforce: '启用', enforceText: '只有表中的类目才能开通 live-pusher 和 live-player。', off: '关闭', offText: '所有类目均可开通，不作检查。',
-    table: '准入表', preset: '预设', own: '自定义', ownNote: '当前内容与任何预设都不同。', edit: '编辑准入表', stop: '放弃修改', main: '主类目', subs: '子类目', allSubs: '全部子类目', subjects: '主体', addRow: '添加类目', addSub: '添加子类目', id: '标识', titleEn: '英文名称', titleZh: '中文名称', change: '修改类目准入？', changeText: '从下一次连接起生效，正在进行的直播不受影响。', holds: '从下一次连接起生效。', usePreset: '使用此预设', presetNote: '预设会替换整张表。', idHint: '小写字母和连字符', empty: '表是空的：没有任何类目可以开通。', noSubjects: '请至少选择一个主体。', badId: '每个类目和子类目都需要标识。',
+    table: '准入表', preset: '预设', own: '自定义', ownNote: '当前内容与任何预设都不同。', edit: '编辑准入表', stop: '放弃修改', main: '主类目', subs: '子类目', allSubs: '全部子类目', subjects: '主体', addRow: '添加类目', addSub: '添加子类目', id: '标识', titleEn: '英文名称', titleZh: '中文名称', change: '修改类目准入？', changeText: '从下一次连接起生效，正在进行的直播不受影响。', holds: '从下一次连接起生效。', losesNobody: '没有账号因此失去开关。', loses: (n, names) => `${n} 个账号将不能再推流和被观看：${names}。`, andMore: (n) => `等，另有 ${n} 个`, usePreset: '使用此预设', presetNote: '预设会替换整张表。', idHint: '小写字母和连字符', empty: '表是空的：没有任何类目可以开通。', noSubjects: '请至少选择一个主体。', badId: '每个类目和子类目都需要标识。',
   },
   urls: {
     title: '地址', sub: '与服务器完全一致的生成与校验', generate: '生成', check: '校验', name: '流名称', nameHint: '例如 room', expires: '有效期', scheme: '签名方式', schemes: { md5: 'MD5（云端兼容）', sha256: 'SHA-256（云端兼容）', strong: '强签名（HMAC）' },
-    presets: { hour: '1 小时', day: '1 天', week: '7 天', month: '30 天', custom: '自定义' }, make: '生成地址', push: '推流', play: '播放', expiresAt: (at) => `有效期至 ${at}`, open: '此域名不要求签名：这些地址不会过期。', notes: '说明', rtmp: 'RTMP', rtmps: 'RTMP（TLS）', flv: 'HTTP-FLV', https_flv: 'HTTP-FLV（TLS）', ws: 'WebSocket-FLV', wss: 'WebSocket-FLV（TLS）', rtc: 'RTC 模式', notServed: '未开放', rtcNote: '用于 <live-player mode="RTC">', noAccount: '请选择账号',
+    presets: { hour: '1 小时', day: '1 天', week: '7 天', month: '30 天', custom: '自定义' }, make: '生成地址', push: '推流', play: '播放', expiresAt: (at) => `有效期至 ${at}`, open: '此域名不要求签名：这些地址不会过期。', notes: '说明', rtmp: 'RTMP', rtmps: 'RTMP（TLS）', flv: 'HTTP-FLV', https_flv: 'HTTP-FLV（TLS）', ws: 'WebSocket-FLV', wss: 'WebSocket-FLV（TLS）', rtc: 'RTC 模式', notServed: '未开放', rtcNote: '用于 <live-player mode="RTC">', noAccount: '请选择账号', giveHost: '为它添加自己的域名',
     snippets: '拿来即用', obsServer: '服务器', obsKey: '推流码', obsHow: 'OBS：设置 → 直播 → 服务选“自定义”。关键帧间隔请设为 2 秒。', ffmpegTest: '测试画面', ffmpegFile: '推送文件', playerLive: 'live 模式', playerRtc: 'RTC 模式', emptyTitle: '一张表单，全部地址', emptyText: '选择账号并填写流名称，即可得到推流地址、所有播放地址，以及可直接粘贴的代码。', qrHint: '用手机上的编码器或播放器扫码。', onlyPlay: '只能生成播放地址', onlyPush: '只能生成推流地址', customAt: '截止时间',
     checkUrl: '地址', checkHint: '粘贴带签名的推流或播放地址', checkDo: '校验', accepted: '服务器会接受它', refused: '服务器会拒绝它', findings: '检查结果', verdicts: { ok: '正确', wrong: '错误', note: '提示' }, forWhat: '用于', guess: '由地址判断', toPush: '推流', toPlay: '播放', checkEmpty: '粘贴一个不能用的地址，看看原因。',
   },
   streams: {
-    title: '直播流', sub: '正在直播的，和曾经直播的', list: '直播流', forbiddenList: '禁播列表', search: '流名称的一部分', onlyLive: '仅直播中', none: '没有直播流', noneText: '有人推流后会出现在这里。', viewers: '观众', video: '视频', audio: '音频', rate: '码率', uptime: '已直播', encoder: '编码器',
-    noForbidden: '没有被禁播的流', notFound: '没有这路直播流', publisher: '推流方', noPublisher: '当前无人推流', silent: (ms) => `已 ${ms} 毫秒没有数据`, gop: 'GOP', size: '分辨率', fps: '帧率', codec: '编码', sampleRate: '采样率', channels: (n) => (n === 1 ? '单声道' : n === 2 ? '立体声' : `${n} 声道`), received: '接收', sent: '发送', jumps: '追帧', jumpsHint: (frames) => `次，跳过 ${frames} 帧`, kept: '缓存', keptFrames: (n) => `${n} 帧`,
-    rateChart: '码率', gapChart: '距上一帧的时间', drawn: '有人查看时才开始绘制，稍后出现最初的数据。', drop: '断流', dropAsk: '断开推流？', dropText: '推流方可以马上重连。若要阻止，请禁播这路流。', forbid: '禁播', forbidTitle: '禁播这路流', forbidText: '断开推流，到期之前任何人都不能推这路流。', forbidUntil: '直到', forbidReason: '原因', forbidReasonHint: '给之后查看的人', resume: '恢复', resumeAsk: '恢复这路流？', forbiddenUntil: (at) => `禁播至 ${at}`,
-    days: (n) => `${n} 天`, custom: '其他', viewersTitle: '观众', noViewers: '无人观看', kick: '踢出', kickTitle: '踢出这位观众？', kickText: (peer) => `多长时间内不允许 ${peer} 观看这路流？`, kickFor: { 0: '可立即重新进入', 60: '1 分钟', 600: '10 分钟', 3600: '1 小时', 86400: '1 天' }, client: '客户端', watchedFor: '已观看', kicked: '已踢出',
+    title: '直播流', sub: '正在直播的，以及等待编码器重连的', list: '直播流', forbiddenList: '禁播列表', search: '流名称的一部分', onlyLive: '仅直播中', none: '没有直播流', noneText: '有人推流后会出现在这里。', viewers: '观众', video: '视频', audio: '音频', rate: '码率', uptime: '已直播', encoder: '编码器',
+    noForbidden: '没有被禁播的流', absent: '已有一段时间无人推流。以往的推流见记录；也可以在它回来之前先行禁播。', publisher: '推流方', noPublisher: '当前无人推流', silent: (ms) => `已 ${ms} 毫秒没有数据`, gop: 'GOP', size: '分辨率', fps: '帧率', codec: '编码', sampleRate: '采样率', channels: (n) => (n === 1 ? '单声道' : n === 2 ? '立体声' : `${n} 声道`), received: '接收', sent: '发送', jumps: '追帧', jumpsHint: (frames) => `次，跳过 ${frames} 帧`, kept: '缓存', keptFrames: (n) => `${n} 帧`,
+    rateChart: '码率', gapChart: '距上一帧的时间', drawn: '有人查看时才开始绘制，稍后出现最初的数据。', drop: '断流', dropAsk: '断开推流？', dropText: '推流方可以马上重连。若要阻止，请禁播这路流。', forbid: '禁播', forbidTitle: '禁播这路流', forbidText: '断开当前推流，在此期间任何人都不能推这路流。', forbidUntil: '时长', forbidAt: '截止时间', forbidReason: '原因', forbidReasonHint: '给之后查看的人', resume: '恢复', resumeAsk: '恢复这路流？', forbiddenUntil: (at) => `禁播至 ${at}`,
+    days: (n) => `${n} 天`, custom: '指定截止时间', viewersTitle: '观众', noViewers: '无人观看', kick: '踢出', kickTitle: '踢出这位观众？', kickText: (peer) => `多长时间内不允许 ${peer} 观看这路流？`, kickFor: { 0: '可立即重新进入', 60: '1 分钟', 600: '10 分钟', 3600: '1 小时', 86400: '1 天' }, client: '客户端', watchedFor: '已观看', kicked: '已踢出',
     history: '推流记录', noHistory: '从未推流', preview: '预览', previewStart: '播放', previewStop: '停止', previewIdle: '点击后才显示画面：每个预览都算一位观众。', previewNone: '没有可播放的 FLV 地址。', previewUnsupported: '此浏览器无法播放 FLV。', previewFailed: (why) => `无法播放：${why}`, previewNotLive: '当前无人推流。', previewEnded: '直播已结束。', previewCodec: '此浏览器不支持该编码', previewNetwork: '无法访问公网端口，或被拒绝', previewFormat: '收到的数据已损坏', previewMuted: '静音播放', statistics: '最近 24 小时', makeUrl: '地址', tabs: { now: '实时', viewers: '观众', history: '记录' },
   },
   history: { title: '推流记录', sub: '每一次推流，最新的在前', none: '没有推流记录', began: '开始', ended: '结束', lasted: '时长', goesOn: '进行中', cause: '结束原因', params: '参数', bytes: '接收', encoder: '编码器' },
@@ -121,7 +117,7 @@ export const zh: Dictionary = {
   },
   audit: { title: '审计日志', sub: '每次修改、每次登录、每次查看密钥', none: '还没有记录', who: '操作者', what: '操作', detail: '详情', at: '时间' },
   people: {
-    title: '用户与令牌', sub: '谁可以查看和修改', users: '用户', tokens: '令牌', addUser: '新建用户', addToken: '新建令牌', login: '用户名', role: '角色', roles: { 'read-only': '只读', operator: '操作员', admin: '管理员' }, rolesHint: { 'read-only': '可查看除密钥外的一切', operator: '还可修改账号、密钥和直播流', admin: '还可管理用户、令牌和类目准入' }, account: '账号', allAccounts: '全部账号', accountHint: '只能看到这个账号。', lastLogin: '上次登录', created: '创建于', password: '密码', newPassword: '新密码', newPasswordHint: '留空则保持不变。', editUser: '修改用户', you: '你',
+    title: '用户与令牌', sub: '谁可以查看和修改', users: '用户', tokens: '令牌', addUser: '新建用户', addToken: '新建令牌', login: '用户名', role: '角色', roles: { 'read-only': '只读', operator: '操作员', admin: '管理员' }, rolesHint: { 'read-only': '可查看除密钥外的一切，不能修改。', operator: '可查看一切，并修改账号、密钥和直播流。', admin: '拥有全部权限，包括用户、令牌和类目准入。' }, account: '账号', allAccounts: '全部账号', accountHint: '只能看到这个账号。', lastLogin: '上次登录', created: '创建于', password: '密码', newPassword: '新密码', newPasswordHint: '留空则保持不变。', editUser: '修改用户', you: '你',
     deleteUser: (login) => `删除用户 ${login}？`, deleteUserText: '其会话随即结束。', tokenName: '用途', expires: '有效期至', expiresNever: '直到被删除', lastUsed: '上次使用', deleteToken: (name) => `删除令牌 ${name}？`, deleteTokenText: '使用它的程序会立即被拒绝。', tokenOnce: '请现在复制令牌', tokenOnceText: '只显示这一次，服务器只保存其哈希。', noTokens: '没有令牌', noTokensText: '程序用令牌访问 API。', expired: '已过期', noUsers: '没有用户',
   },
   password: { title: '修改密码', old: '当前密码', new: '新密码', repeat: '再次输入新密码', differ: '两次输入不一致。', note: '你的其他会话将会结束。', changed: '密码已修改', submit: '修改' },

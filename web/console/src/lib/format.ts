@@ -49,6 +49,11 @@ export function moment(at: number, language: Language): string {
   }).format(new Date(at * 1000));
 }
 
+/** `27 Jul`. */
+export function day(at: number, language: Language): string {
+  return new Intl.DateTimeFormat(locale(language), { day: 'numeric', month: 'short' }).format(new Date(at * 1000));
+}
+
 /** `14:05`. */
 export function clock(at: number, language: Language, withSeconds = false): string {
   return new Intl.DateTimeFormat(locale(language), {

@@ -1,6 +1,6 @@
 /** The gate's table, read the way the server reads it. */
 
-import type { Category, Gate, GateRow, Subject, Title } from '@/api/types';
+import type { Account, Category, Gate, GateRow, Subject, Title } from '@/api/types';
 
 /** Whether the table admits a category and a subject. */
 export function admits(gate: Pick<Gate, 'mode' | 'rows'>, subject: Subject, category: Category): boolean {
@@ -37,4 +37,9 @@ export function categoryTitle(gate: Pick<Gate, 'rows' | 'presets'> | null, categ
   const main = titleOf(row?.title, language, category.main);
   if (!category.sub) return main;
   return `${main} / ${titleOf(row?.subs.find((s) => s.id === category.sub)?.title, language, category.sub)}`;
+}
+
+/** Which of these accounts may be used now, and could not under another gate. */
+export function losing(accounts: readonly Account[], now: Pick<Gate, 'mode' | 'rows'>, next: Pick<Gate, 'mode' | 'rows'>): Account[] {
+  return accounts.filter((a) => a.service && (a.live_pusher || a.live_player) && admits(now, a.subject, a.category) && !admits(next, a.subject, a.category));
 }

@@ -11,7 +11,7 @@ export const overview = shallowRef<Overview | null>(null);
 export const recent = shallowRef(new Recent(300));
 export const loaded = shallowRef<Loaded<Overview> | null>(null);
 
-const EVERY_MS = 2500;
+export const EVERY_MS = 2500;
 
 /** Asks as long as somebody is logged in and looks. */
 export function followOverview(): void {

@@ -2,7 +2,6 @@
 
 import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue';
 import { ApiError } from '@/api/client';
-import { t } from '@/lang';
 
 export interface Loaded<T> {
   data: ShallowRef<T | null>;
@@ -104,15 +103,4 @@ function asApiError(problem: unknown): ApiError {
   return new ApiError(0, 'page', problem instanceof Error ? problem.message : String(problem));
 }
 
-/** The error in the language spoken; what the server said comes after it, if it says more. */
-export function wordsOf(error: ApiError): { title: string; more: string } {
-  const known = (t.value.errors.codes as Record<string, string>)[error.code];
-  let title = known ?? '';
-  if (error.code === 'unreachable') title = t.value.errors.unreachable;
-  else if (error.status === 409 && error.code === 'conflict') title = t.value.errors.conflict;
-  else if (error.status === 429) title = error.retryAfter ? t.value.errors.tooMany(error.retryAfter) : t.value.errors.tooManyPlain;
-  else if (error.status === 403 && !known) title = t.value.errors.forbidden;
-  else if (error.status === 404 && !known) title = t.value.errors.notFound;
-  if (!title) return { title: error.message || t.value.errors.unknown(error.code), more: '' };
-  return { title, more: error.message };
-}
+export { wordsOf } from './words';
