@@ -16,11 +16,11 @@ import { bundle } from './rtc/bundle.mjs';
 import { BLOCKED_STORIES, Cast, lateness, offsets, PATH_STORIES, STORIES } from './rtc/stories.mjs';
 
 const RUNS = 5;
-const RUN_MS = 4000;
+const RUN_MS = 3000;
 /** What comes first fills the buffer, and starts the decoders. */
 const SETTLE_PICTURES = 15;
 const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 30) : 0;
-const STORIES_AT_A_TIME = 1;
+const STORIES_AT_A_TIME = 2;
 /** Garbage that is not collected yet, and the browser's own. */
 const HEAP_GROWTH_KB_MAX = 2048;
 const { ONLY } = process.env;
