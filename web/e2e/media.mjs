@@ -44,7 +44,7 @@ export async function writeBars(file, { width = 320, height = 180, frames = 250 
     for (let y = 0; y < bars; y += TILE)
       for (let x = 0; x < width; x += TILE) {
         state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-        const level = 60 + (state >>> 25);
+        const level = 90 + (state >>> 26);
         for (let line = y; line < Math.min(y + TILE, bars); line++)
           picture.fill(level, line * width + x, line * width + x + TILE);
       }

@@ -233,7 +233,7 @@ async function narrowPath(page) {
     });
     const urls = await server.newUrls();
     await page.pushes(urls, { 'min-bitrate': '100', 'max-bitrate': '1200' });
-    await until(async () => (await page.info())?.videoBitrate > 600, 10_000, 'the bar code under noise fills the path');
+    await until(async () => (await page.info())?.videoBitrate > 600, 10_000, 'the pictures take what they are given');
     const wide = await page.info();
     relay.path.upKbps = 450;
     const began = performance.now();

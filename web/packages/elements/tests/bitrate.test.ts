@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Bitrate, type Bounds, type Decision, type Look, RECOMMENDED } from '../src/push/bitrate';
 
-const RTC: Bounds = { minKbps: 200, maxKbps: 1000, width: 360, height: 640, fps: 15, shrinks: true };
+const RTC: Bounds = { minKbps: 200, maxKbps: 1000, width: 360, height: 640, fps: 15, shrinks: true, soundKbps: 64 };
 const CALM: Look = { backlogMs: 40, takenKbps: 0, lostPerMille: 0, dropped: false };
 
 /** Looks twice a second for so long; answers each decision. */
@@ -17,9 +17,10 @@ function run(bitrate: Bitrate, look: Look | ((kbps: number) => Look), fromMs: nu
 function path(takesKbps: number): (kbps: number) => Look {
   let queuedKbit = 0;
   return (kbps) => {
-    queuedKbit = Math.max(0, queuedKbit + (kbps - takesKbps) / 2);
+    const all = kbps + RTC.soundKbps;
+    queuedKbit = Math.max(0, queuedKbit + (all - takesKbps) / 2);
     const backlogMs = 30 + (queuedKbit / takesKbps) * 1000;
-    return { backlogMs, takenKbps: Math.min(takesKbps, kbps), lostPerMille: 0, dropped: false };
+    return { backlogMs, takenKbps: Math.min(takesKbps, all), lostPerMille: 0, dropped: false };
   };
 }
 
@@ -113,7 +114,7 @@ describe("the picture's size", () => {
 
   it('stays in live modes', () => {
     const { minKbps, maxKbps, width, height, shrinks } = RECOMMENDED.FHD;
-    const bitrate = new Bitrate({ minKbps, maxKbps, width, height, fps: 15, shrinks }, 0);
+    const bitrate = new Bitrate({ minKbps, maxKbps, width, height, fps: 15, shrinks, soundKbps: 64 }, 0);
     expect(run(bitrate, path(300), 0, 30_000).some((d) => d.isNewSize)).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import { control, type Frame, media } from '@thalweg/player/wire';
 import { describe, expect, it } from 'vitest';
 import { Outbox, type Outgoing } from '../src/push/outbox';
+import { Stalls } from '../src/push/uplink';
 import { Queue } from '../src/push/ws-flv';
 
 function frame(kind: Frame['kind'], at: number, key = false, bytes = 1000): [Frame, Uint8Array<ArrayBuffer>] {
@@ -125,6 +126,33 @@ describe('what goes out over RTMP-UDP', () => {
     for (let at = 500; at < 1000; at += 100) send(at, 430);
     expect(outbox.look(1000).backlogMs).toBe(400);
     expect(outbox.look(1500)).toMatchObject({ backlogMs: 0, takenKbps: 0 });
+  });
+});
+
+describe('a page that did not get to run', () => {
+  it('notes for how long', () => {
+    const stalls = new Stalls(0);
+    expect([25, 52, 110, 610, 630].map((now) => stalls.note(now))).toEqual([0, 0, 0, 475, 0]);
+  });
+
+  it('does not take what came meanwhile for late, nor gives it up', () => {
+    const outbox = new Outbox(0);
+    outbox.push(...frame('video', 0, true), 0);
+    for (const { id } of drain(outbox, 0)) outbox.handleDone(id, 30);
+    outbox.push(...frame('video', 66), 66);
+    outbox.push(...frame('audio', 66), 66);
+    const flying = drain(outbox, 66);
+    outbox.excuse(900);
+    outbox.handleTimeout(1000);
+    expect(outbox.takeResets()).toEqual([]);
+    for (const { id } of flying) outbox.handleDone(id, 1000);
+    expect(outbox.look(1000).backlogMs).toBeLessThan(10);
+
+    const queue = new Queue(1000, 0);
+    queue.push('video', 1000, 0);
+    queue.excuse(900);
+    queue.look(1000, 1000);
+    expect(queue.vitals(1000).backlogMs).toBe(100);
   });
 });
 

@@ -41,6 +41,8 @@ export interface Bounds {
   height: number;
   fps: number;
   shrinks: boolean;
+  /** What sound takes beside the pictures. */
+  soundKbps: number;
 }
 
 /** What the path was like since the last look. */
@@ -137,7 +139,8 @@ export class Bitrate {
     this.#moved = now;
     this.#ceiling = this.#kbps;
     // What was given up on its way took its share of the path, and is not known.
-    const known = takenKbps > 0 ? Math.max(takenKbps * OF_TAKEN, this.#kbps * DOWN_MOST) : Number.POSITIVE_INFINITY;
+    const left = takenKbps * OF_TAKEN - this.#bounds.soundKbps;
+    const known = takenKbps > 0 ? Math.max(left, this.#kbps * DOWN_MOST) : Number.POSITIVE_INFINITY;
     this.#kbps = Math.max(this.#bounds.minKbps, Math.round(Math.min(this.#kbps * DOWN, known)));
   }
 
@@ -201,9 +204,9 @@ const CALM_MS = 150;
 const TROUBLE_PER_MILLE = 50;
 const CALM_PER_MILLE = 10;
 const DOWN = 0.8;
-const DOWN_MOST = 0.5;
+const DOWN_MOST = 0.6;
 /** Of the backlog at the last look: with less it is going away. */
-const DRAINING = 0.8;
+const DRAINING = 0.9;
 /** Below what the path took, so that what waits gets away. */
 const OF_TAKEN = 0.8;
 /** A step needs a second to show in what waits. */

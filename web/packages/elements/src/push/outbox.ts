@@ -123,6 +123,15 @@ export class Outbox {
     while ((this.#least[0]?.at ?? second) < second - LEAST_SPAN_S) this.#least.shift();
   }
 
+  /** So long nobody here could take note of anything: what is on its way, or waits, is not later for it. */
+  excuse(ms: number): void {
+    for (const item of this.#items.values()) {
+      item.entered += ms;
+      item.opened += ms;
+      item.deadline += ms;
+    }
+  }
+
   /** Lets go of what is too late (D1). */
   handleTimeout(now: number): void {
     for (const item of [...this.#items.values()]) if (item.deadline <= now) this.#giveUp(item, 'Late');

@@ -3,7 +3,16 @@
 import { body, type control, type Frame, session } from '@thalweg/player/wire';
 import { Outbox, type Outgoing } from './outbox';
 import type { Place } from './place';
-import { type Failure, Unconnected, type Uplink, type UplinkListener, type Vitals, within } from './uplink';
+import {
+  type Failure,
+  Stalls,
+  TICK_MS,
+  Unconnected,
+  type Uplink,
+  type UplinkListener,
+  type Vitals,
+  within,
+} from './uplink';
 
 export class RtmpUdp implements Uplink {
   readonly transport = 'rtmp-udp';
@@ -13,6 +22,7 @@ export class RtmpUdp implements Uplink {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #listener: UplinkListener;
   readonly #outbox = new Outbox(performance.now());
+  readonly #stalls = new Stalls(performance.now());
   readonly #writers = new Map<number, WritableStreamDefaultWriter<Uint8Array>>();
   readonly #timer: ReturnType<typeof setInterval>;
   #started: ((failure: Failure | null) => void) | null = null;
@@ -69,7 +79,7 @@ export class RtmpUdp implements Uplink {
 
   send(frame: Frame): void {
     if (this.#isOver) return;
-    const now = performance.now();
+    const now = this.#now();
     this.#outbox.push(frame, body.encodeBody(frame), now);
     this.#mindGate(now);
     this.#work(now);
@@ -186,10 +196,18 @@ export class RtmpUdp implements Uplink {
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = this.#now();
     this.#outbox.handleTimeout(now);
     this.#mindGate(now);
     this.#work(now);
+  }
+
+  /** The time; what this page slept through is excused. In the background timers are slow, and nothing is. */
+  #now(): number {
+    const now = performance.now();
+    const stalled = this.#stalls.note(now);
+    if (stalled > 0 && !document.hidden) this.#outbox.excuse(stalled);
+    return now;
   }
 
   /** Pictures are held back until a key frame; one is wanted as soon as the path has room for it. */
@@ -229,7 +247,7 @@ export class RtmpUdp implements Uplink {
     } finally {
       this.#writers.delete(id);
     }
-    const now = performance.now();
+    const now = this.#now();
     this.#outbox.handleDone(id, now);
     this.#work(now);
   }
@@ -299,7 +317,5 @@ const HANDSHAKE_MAX_MS = 1000;
 const DISCOVERY_MAX_MS = 3000;
 /** A server may have to ask an account's own back end first. */
 const ANSWER_MAX_MS = 30_000;
-/** Deadlines are hundreds of ms. */
-const TICK_MS = 25;
 const DRAIN_MAX_MS = 1000;
 const LAST_WORD_MS = 500;

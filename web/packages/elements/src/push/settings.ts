@@ -3,6 +3,7 @@
 import { type Bounds, type Mode, RECOMMENDED } from './bitrate';
 import type { Source } from './capture';
 import type { Look } from './filter';
+import { QUALITY } from './sound';
 
 export interface Settings {
   mode: Mode;
@@ -79,7 +80,9 @@ export const DEFAULTS: Readonly<Settings> = {
 export function boundsOf(settings: Settings, shape: { width: number; height: number } | null): Bounds {
   const { fps } = settings;
   const { minKbps, maxKbps } = rates(settings);
-  return { minKbps, maxKbps, fps, shrinks: RECOMMENDED[settings.mode].shrinks, ...sizeOf(settings, shape) };
+  const soundKbps = QUALITY[settings.quality].kbps;
+  const { shrinks } = RECOMMENDED[settings.mode];
+  return { minKbps, maxKbps, fps, shrinks, soundKbps, ...sizeOf(settings, shape) };
 }
 
 /** One that is given moves the other, if that is by mode, and never the other way round. */

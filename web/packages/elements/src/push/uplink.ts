@@ -60,3 +60,27 @@ export function within<T>(ms: number, promise: Promise<T>, late: () => Error): P
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/**
+ * How long this page did not get to run. What was acknowledged meanwhile was not late, and says nothing of the path.
+ * Pure; to be asked whenever something happens, and at least each {@link TICK_MS}.
+ */
+export class Stalls {
+  #at: number;
+
+  constructor(now: number) {
+    this.#at = now;
+  }
+
+  /** Ms that are nobody's fault but ours since the last time. */
+  note(now: number): number {
+    const gap = now - this.#at;
+    this.#at = now;
+    return gap > STALL_MS ? gap - TICK_MS : 0;
+  }
+}
+
+/** How often an uplink looks after itself: deadlines are hundreds of ms. */
+export const TICK_MS = 25;
+/** Timers are late by some ms on any machine. */
+const STALL_MS = 75;

@@ -2,13 +2,15 @@
 
 import { body, type Frame, mux } from '@thalweg/player/wire';
 import type { Place } from './place';
-import { type Failure, Unconnected, type Uplink, type UplinkListener, type Vitals } from './uplink';
+import { type Failure, Stalls, TICK_MS, Unconnected, type Uplink, type UplinkListener, type Vitals } from './uplink';
 
 export class WsFlv implements Uplink {
   readonly transport = 'ws-flv';
   readonly #socket: WebSocket;
   readonly #listener: UplinkListener;
   readonly #queue: Queue;
+  readonly #stalls = new Stalls(performance.now());
+  readonly #timer: ReturnType<typeof setInterval>;
   readonly #said = new Map<Frame['kind'], Uint8Array>();
   #isOver = false;
 
@@ -54,14 +56,14 @@ export class WsFlv implements Uplink {
     this.#queue = new Queue(patienceMs, performance.now());
     socket.onclose = (event) => this.#end(failureOf(event, 3005));
     socket.send(mux.fileHeader(true, true));
+    this.#timer = setInterval(() => this.#look(), TICK_MS);
   }
 
   send(frame: Frame): void {
     if (this.#isOver || this.#socket.readyState !== WebSocket.OPEN) return;
-    const now = performance.now();
     const bytes = body.encodeBody(frame);
     if (frame.config && !this.#isNew(frame.kind, bytes)) return;
-    this.#queue.look(this.#socket.bufferedAmount, now);
+    const now = this.#look();
     const isLetThrough = this.#queue.letsThrough(frame, now);
     if (this.#queue.isKeyDue(now)) this.#listener.keyWanted();
     if (!isLetThrough) return;
@@ -86,8 +88,18 @@ export class WsFlv implements Uplink {
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearInterval(this.#timer);
     this.#socket.onclose = null;
     this.#socket.close();
+  }
+
+  /** Looks at what waits now, and answers the time. What this page slept through is excused, as over UDP. */
+  #look(): number {
+    const now = performance.now();
+    const stalled = this.#stalls.note(now);
+    if (stalled > 0 && !document.hidden) this.#queue.excuse(stalled);
+    this.#queue.look(this.#socket.bufferedAmount, now);
+    return now;
   }
 
   /** Configuration is said when it is new. */
@@ -101,6 +113,7 @@ export class WsFlv implements Uplink {
   #end(failure: Failure): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearInterval(this.#timer);
     this.#listener.ended(failure);
   }
 }
@@ -131,6 +144,11 @@ export class Queue {
   push(kind: Frame['kind'], bytes: number, now: number): void {
     this.#written += bytes;
     this.#waiting.push({ end: this.#written, at: now, kind });
+  }
+
+  /** So long nobody here could take note of anything. */
+  excuse(ms: number): void {
+    for (const piece of this.#waiting) piece.at += ms;
   }
 
   /** So much is buffered now. */
