@@ -11,7 +11,13 @@ export default defineConfig({
   // Relative: the pages do not care under which path they are served.
   base: './',
   plugins: [vue(), licences('The console\'s pages contain these.', WITHIN)],
-  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  resolve: {
+    alias: {
+      '@': fileURLToPath(new URL('./src', import.meta.url)),
+      // From its sources: the pages are built without building packages first.
+      '@thalweg/player/live': fileURLToPath(new URL('../packages/player/src/live-only.ts', import.meta.url)),
+    },
+  },
   build: {
     outDir: process.env.OUT_DIR ?? '../../crates/console/assets/console',
     emptyOutDir: true,

@@ -92,8 +92,8 @@ const CONSOLE: [(HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' \
-         data:; connect-src 'self' http: ws: https: wss:; media-src blob: http: https:; worker-src \
-         blob:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         data:; connect-src 'self' http: ws: https: wss:; media-src blob:; font-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
