@@ -79,7 +79,7 @@ export async function probe(url) {
   const entries = 'stream=codec_type,codec_name,profile,width,height,has_b_frames,sample_rate,channels';
   const { stdout } = await run(
     'ffprobe',
-    ['-v', 'error', '-analyzeduration', '2000000', '-show_entries', entries, '-of', 'json', url],
+    ['-v', 'error', '-analyzeduration', '1000000', '-show_entries', entries, '-of', 'json', url],
     { timeout: 20_000 },
   );
   const { streams } = JSON.parse(stdout);
@@ -102,7 +102,20 @@ export async function record(url, { seconds, width = 320, height = 180 }) {
   ];
   const sound = ['-map', '0:a', '-t', seconds, '-ac', '1', '-ar', '16000', '-f', 's16le'];
   // Both from one connection, onto two descriptors.
-  const args = ['-v', 'error', '-i', url, ...picture, '-fps_mode', 'passthrough', 'pipe:3', ...sound, 'pipe:4'];
+  const args = [
+    '-v',
+    'error',
+    '-analyzeduration',
+    '500000',
+    '-i',
+    url,
+    ...picture,
+    '-fps_mode',
+    'passthrough',
+    'pipe:3',
+    ...sound,
+    'pipe:4',
+  ];
   const child = spawn('ffmpeg', args.map(String), { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
   const said = gather(child.stderr);

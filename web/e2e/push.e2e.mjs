@@ -51,11 +51,11 @@ const ALONE = {
   'leaves nothing behind, whenever it leaves': leaves,
 };
 const TOGETHER = {
+  'music is heard, and a pause is black and silent': musicAndPause,
   'the server restarts': serverRestarts,
   'the server refuses': refused,
   'devices are denied, and unplugged': devices,
   'skin is smoothed, and grass is not': beauty,
-  'music is heard, and a pause is black and silent': musicAndPause,
 };
 
 try {
@@ -244,7 +244,7 @@ async function narrowPath(page) {
     );
     const downMs = Math.round(performance.now() - began);
     // It settles: what goes out is what the path takes, and viewers see pictures.
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await new Promise((resolve) => setTimeout(resolve, 3500));
     const narrow = (await page.evaluate(() => lab.events('netstatus').map(({ info }) => info))).slice(-3);
     const speed = narrow.reduce((sum, { netSpeed }) => sum + netSpeed, 0) / narrow.length;
     assert.ok(speed < 520, `${speed} kbit/s on a path of 450`);
@@ -344,15 +344,12 @@ async function musicAndPause(page) {
   await page.evaluate(() => lab.element().pause());
   await page.says(10004);
   await until(async () => (await page.info()).videoBitrate < 60, 5000, 'black takes next to nothing');
-  const paused = await record(urls.url_play_rtmp, { seconds: 1 });
-  assert.ok(
-    paused.numbers.every((number) => number === null),
-    `nothing is seen: ${paused.numbers}`,
-  );
-  assert.ok(
-    paused.samples.every((sample) => Math.abs(sample) < 200),
-    'and nothing heard',
-  );
+  // The GOP in which it paused still shows what was before.
+  const isBlackAndSilent = async () => {
+    const { numbers, samples } = await record(urls.url_play_rtmp, { seconds: 1 });
+    return numbers.every((number) => number === null) && samples.every((sample) => Math.abs(sample) < 200);
+  };
+  await until(isBlackAndSilent, 10_000, 'nothing is seen and nothing heard');
   await page.evaluate(() => lab.element().resume());
   const seen = async () => (await record(urls.url_play_rtmp, { seconds: 1 })).numbers.some((number) => number !== null);
   await until(seen, 10_000, 'it is back');
