@@ -1,8 +1,9 @@
-//! Chromium: on the page of `demo --lan`, as large as a phone; on pages of its own, over UDP; and all through
-//! the console.
+//! Chromium: on the page of `demo --lan`, as large as a phone; on pages of its own, over UDP; all through
+//! the console; and with the elements and the demo.
 
 mod console;
 mod udp;
+mod web;
 mod webdriver;
 
 use std::process::Command;

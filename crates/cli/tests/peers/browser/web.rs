@@ -1,4 +1,5 @@
 //! The elements and the demo, as a browser sees them: each test of `web/e2e` with the program that was just built.
+//! They measure, so that each has the machine to itself (`.config/nextest.toml`).
 
 use std::path::Path;
 use std::process::Command;
@@ -8,18 +9,48 @@ use crate::common::run_within;
 use crate::tools::text;
 
 #[test]
-fn the_elements_stand_what_pages_and_networks_do_to_them() {
+fn live_mode_is_early_even_and_survives() {
+    run("live");
+}
+
+#[test]
+fn rtc_mode_is_early_even_and_survives() {
+    run("rtc");
+}
+
+#[test]
+fn a_camera_is_pushed_and_ffmpeg_sees_and_hears_it() {
+    run("push");
+}
+
+#[test]
+fn the_player_does_what_pages_ask() {
     run("elements");
 }
 
 #[test]
-fn the_elements_leave_nothing_behind() {
+fn the_player_does_what_is_documented_when_something_goes_wrong() {
+    run("troubles");
+}
+
+#[test]
+fn elements_that_come_and_go_leave_nothing_behind() {
     run("mounts");
 }
 
 #[test]
 fn what_is_packed_plays() {
     run("pack");
+}
+
+#[test]
+fn people_at_a_desk_go_through_the_demo() {
+    run("demo:desk");
+}
+
+#[test]
+fn people_with_a_phone_go_through_the_demo() {
+    run("demo:phone");
 }
 
 /// One of `web/e2e`: what it says, if it fails. Screenshots and figures are kept, to be looked at.
@@ -42,5 +73,5 @@ fn run(name: &str) {
     println!("{said}");
 }
 
-/// What a test takes on two idle cores is less than a minute.
-const AT_MOST: Duration = Duration::from_secs(150);
+/// What a test takes on two idle cores is less than a minute; the phone's waits for one besides.
+const AT_MOST: Duration = Duration::from_secs(170);
