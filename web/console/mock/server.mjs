@@ -67,13 +67,14 @@ for (const account of [
   makeAccount({ bizid: '52077', name: 'Handy Tools Ltd.', category: { main: 'tools', sub: 'video-service' }, created: now() - 86400 * 3 }),
 ]) state.accounts.set(account.bizid, account);
 
+const notAdmitted = (category) => `category ${category.main}${category.sub ? `/${category.sub}` : ''} may not use live-pusher and live-player; these may: ${state.gate.rows.map((r) => r.main).join(', ')}. Change the account's category if it is wrong, or the gate's table`;
 const admits = (subject, category, gate = state.gate) => gate.mode === 'off' || gate.rows.some((r) => r.main === category.main && r.subjects.includes(subject) && (!r.subs.length || r.subs.some((s) => s.id === category.sub)));
 function shown(a) {
   const { api_key, callback, domains, ...rest } = a;
   const admitted = admits(a.subject, a.category);
   return {
     ...rest,
-    eligible: admitted ? { admitted } : { admitted, message: `category ${a.category.main} may not use live-pusher and live-player` },
+    eligible: admitted ? { admitted } : { admitted, message: notAdmitted(a.category) },
     callback: { url: callback.url, anomalies: callback.anomalies, has_key: callback.key !== '' },
     domains: domains.map(({ main, backup, ...d }) => ({ ...d, main_hint: main.slice(0, 4), has_backup: backup !== null })),
   };
@@ -103,12 +104,12 @@ function streamOf(s, whole) {
   const out = {
     account: s.account, app: s.app, name: s.name, live,
     publisher: live ? { address: '198.51.100.23:51022', agent: s.agent, epoch: 12, uptime_s: age, silent_ms: Math.round(wave(at, 3, 3, 38)) } : null,
-    video: live ? { codec: 'h264', profile: 'High', level: '3.1', width: s.size[0], height: s.size[1], fps: 25 - (at % 3) * 0.02, bits_per_s: Math.round(rateOf(s, at)), gop_ms: 2000 } : null,
+    video: live ? { codec: 'h264', profile: 'High', level: 3.1, width: s.size[0], height: s.size[1], fps: 25 - (at % 3) * 0.02, bits_per_s: Math.round(rateOf(s, at)), gop_ms: 2000 } : null,
     audio: live ? { codec: 'aac', profile: 'LC', sample_rate: 48000, channels: 2, bits_per_s: 96400 } : null,
     viewers, bytes_in: bytesIn, bytes_out: Object.fromEntries(Object.entries(viewers).map(([p, n]) => [p, bytesIn * n])), jumps: live ? 4 : 0, frames_skipped: live ? 311 : 0, log: { bytes: live ? 2.1e6 : 0, frames: live ? 402 : 0, ms: live ? 8120 : 0 },
-    forbidden: state.forbidden.get(keyOf(s)) ?? null,
   };
   if (whole) {
+    out.forbidden = state.forbidden.get(keyOf(s)) ?? null;
     const many = live ? Math.min(300, age) : 0;
     out.seconds = Array.from({ length: many }, (_, i) => {
       const t = at - many + 1 + i;
@@ -132,25 +133,25 @@ function overview() {
     totals.in += rate * span;
     for (const [p, n] of Object.entries(mine)) { viewers[p] += n; totals.out += rate * n * span; }
   }
-  const problems = [{ code: 'callbacks-failing', message: 'callbacks of account 3891 have failed for 12 minutes: https://clinic.example.com answers 502', since: now() - 720 }];
-  if (state.storeDown) problems.unshift({ code: 'store', message: 'the store cannot be written', since: now() - 30 });
+  const problems = [{ code: 'callbacks-failing', message: '10 were given up, the last one of account 3891', since: now() - 720 }];
+  if (state.storeDown) problems.unshift({ code: 'store', message: 'statistics: the store does not work: disk full', since: now() - 30 });
   return { streams: live.length, publishers: live.length, viewers, bytes_in: Math.round(totals.in), bytes_out: Math.round(totals.out), accounts: state.accounts.size, forbidden: state.forbidden.size, uptime_s: Math.floor((Date.now() - began) / 1000), version: '0.1.0', problems };
 }
 function viewersOf(s) {
   if (!isLive(s)) return [];
   const protocols = Object.entries(spread(crowdOf(s))).flatMap(([p, n]) => Array(n).fill(p));
-  return protocols.map((protocol, i) => ({ id: `${keyOf(s)}#${i}`, account: s.account, app: s.app, name: s.name, peer: `203.0.113.${(i * 7) % 250}:${40000 + i}`, agent: protocol === 'rtmp-udp' ? 'thalweg/0.1' : protocol === 'rtmp' ? 'LNX 9,0,124,2' : 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) MicroMessenger/8.0.50', protocol, since: now() - 30 - i * 11, bytes: 1.4e6 * (30 + i * 11) })).filter((v) => !state.kicked.has(v.id));
+  return protocols.map((protocol, i) => ({ id: STREAMS.indexOf(s) * 1000 + i, account: s.account, app: s.app, name: s.name, peer: `203.0.113.${(i * 7) % 250}:${40000 + i}`, agent: protocol === 'rtmp-udp' ? 'thalweg/0.1' : protocol === 'rtmp' ? 'LNX 9,0,124,2' : 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) MicroMessenger/8.0.50', protocol, since: now() - 30 - i * 11, bytes: 1.4e6 * (30 + i * 11) })).filter((v) => !state.kicked.has(String(v.id)));
 }
 const publications = Array.from({ length: 130 }, (_, i) => {
   const s = STREAMS[i % STREAMS.length];
   const start = now() - 600 - i * 5400;
   const goesOn = i < STREAMS.length - 1;
   const code = i % 9 === 5 ? 3 : 1;
-  return { sequence: String(7300000 - i), account: s.account, app: s.app, name: s.name, peer: '198.51.100.23', agent: s.agent ?? 'LiteAV', protocol: 'rtmp', began: start, ended: goesOn ? null : start + 2400, errcode: goesOn ? null : code, cause: goesOn ? null : code === 3 ? 'the peer closed the connection' : 'deleteStream', bytes_in: goesOn ? null : 4.1e8, params: 'bizid=1&txTime=6A3B11C0' };
+  return { sequence: String(7300000 - i), account: s.account, app: s.app, name: s.name, peer: '198.51.100.23', agent: s.agent ?? 'LiteAV', protocol: 'rtmp', began: start, ended: goesOn ? null : start + 2400, errcode: goesOn ? null : code, cause: goesOn ? null : code === 3 ? 'the publisher closed the connection' : 'the publisher deleted its stream', bytes_in: goesOn ? null : 4.1e8, params: 'bizid=1&txTime=6A3B11C0' };
 });
 const deliveries = Array.from({ length: 74 }, (_, i) => {
   const failed = i % 7 === 2;
-  return { id: 900 - i, account: i % 3 ? '1' : '3891', event: i % 11 === 4 ? 321 : i % 2, stream: i % 3 ? 'live/lesson-3b' : 'live/3891_ward_7', state: i === 0 ? 'pending' : failed ? 'failed' : 'delivered', tries: failed ? 4 : 1, due: now() - i * 600, outcome: i === 0 ? '' : failed ? '502 after 4 tries' : '200 in 34 ms', made: now() - i * 600 - 3 };
+  return { id: 900 - i, account: i % 3 ? '1' : '3891', event: i % 11 === 4 ? 321 : i % 2, stream: i % 3 ? 'live/lesson-3b' : 'live/3891_ward_7', state: i === 0 ? 'pending' : failed ? 'failed' : 'delivered', tries: failed ? 4 : 1, due: now() - i * 600, outcome: i === 0 ? '' : failed ? 'answered 502 instead of 200' : 'answered 200', made: now() - i * 600 - 3 };
 });
 
 function log(req, what, account, detail = '') {
@@ -168,25 +169,25 @@ function need(req, role) {
 function accountOf(id) {
   return state.accounts.get(id) ?? (() => { throw none('account'); })();
 }
-const streamOfPath = (m) => STREAMS.find((s) => s.account === m[0] && s.app === m[1] && s.name === m[2]) ?? { account: m[0], app: m[1], name: m[2], ended: true, unknown: true };
+const streamOfPath = (m) => STREAMS.find((s) => s.account === m[0] && s.app === m[1] && s.name === m[2]) ?? { account: m[0], app: m[1], name: m[2], ended: true };
 
 function change(a, body) {
   const next = { ...a };
   for (const field of ['name', 'subject', 'category', 'service', 'live_pusher', 'live_player', 'profile', 'udp', 'udp_viewers_max', 'old_api', 'addresses', 'referers', 'remote']) if (field in body) next[field] = body[field];
   if (body.callback) next.callback = { ...a.callback, ...body.callback, key: body.callback.key ?? a.callback.key };
-  if (!String(next.name).trim() || next.name.length > 100) throw wrong('name', 'a name has 1 to 100 characters');
-  if (next.callback.url && !/^https?:\/\//.test(next.callback.url)) throw wrong('callback.url', 'that is no http or https URL');
-  for (const network of next.addresses.networks) if (!/^[0-9a-f.:]+(\/\d+)?$/i.test(network)) throw wrong('addresses.networks', `${network} is no address or network`);
+  if (!String(next.name).trim() || next.name.length > 100) throw wrong('name', '1 to 100 characters');
+  if (next.callback.url && !/^https?:\/\//.test(next.callback.url)) throw wrong('callback', 'a URL to be called begins with http:// or https://');
+  for (const network of next.addresses.networks) if (!/^[0-9a-f.:]+(\/\d+)?$/i.test(network)) throw wrong('addresses', `${network}: a network is an address, or one with the length of its prefix`);
   const field = ['service', 'live_pusher', 'live_player'].find((f) => body[f] === true && (!a.version || !a[f]));
   if (field && !admits(next.subject, next.category)) {
-    throw new Refusal(409, 'not-eligible', `category ${next.category.main} may not use ${field.replace('_', '-')}: the gate admits others`, { field, categories: state.gate.rows.map((row) => row.main) });
+    throw new Refusal(409, 'not-eligible', notAdmitted(next.category), { field, categories: state.gate.rows.map((row) => row.main) });
   }
   next.version = a.version + 1;
   return next;
 }
 function sign(body) {
   const a = accountOf(String(body.account ?? ''));
-  if (!/^[^/?#\s]+$/.test(body.name ?? '')) throw wrong('name', 'a stream has a name, without / and ?');
+  if (!/^[^/?#\s]+$/.test(body.name ?? '')) throw wrong('name', 'a stream name has a character, and no slash');
   const app = body.app || 'live';
   const push = body.only !== 'play';
   const play = body.only !== 'push';
@@ -211,26 +212,27 @@ function sign(body) {
     account: a.bizid, app, name: body.name, expires,
     ...(push ? { push: { rtmp: `rtmp://${ph}/${app}/${body.name}?${query(pushDomain, 'push')}`, rtmps: null, ws: `ws://${ph}:8080/${app}/${body.name}.flv?${query(pushDomain, 'push')}`, wss: null, until: expires + pushDomain.validity_s, server: `rtmp://${ph}/${app}/`, key: `${body.name}?${query(pushDomain, 'push')}` } } : {}),
     ...(play ? { play: { rtmp: `rtmp://${vh}/${app}/${body.name}?${q}`, flv: `http://${http}/${app}/${body.name}.flv?${q}`, ws: `ws://${http}/${app}/${body.name}.flv?${q}`, rtc: `rtmp://${vh}/${app}/${body.name}?${body.scheme === 'strong' ? query(playDomain, 'udp') : `bizid=${a.bizid}&${q}`}`, rtmps: null, https_flv: null, wss: null, must_sign: playDomain.auth } } : {}),
-    notes: playDomain.auth ? [] : ['play URLs of this host are good without a signature too'],
+    notes: playDomain.auth ? [] : ["to watch, this account's play domain asks for no signature"],
   };
 }
 function check(body) {
   const text = String(body.url ?? '');
-  if (!/^(rtmps?|https?|wss?):\/\//.test(text)) throw wrong('url', 'that is no URL of a stream');
+  if (!/^(rtmps?|https?|wss?):\/\//.test(text)) throw wrong('url', 'the URL should begin with rtmp://, http:// or ws://, or these with an s: rtmps://');
   const url = new URL(text.replace(/^[a-z]+:/, 'http:'));
-  const found = [{ verdict: 'note', words: `the host ${url.hostname} belongs to the default account` }];
+  const found = [{ verdict: 'ok', words: `host ${url.hostname} is not a known domain, so it counts as account 1` }, { verdict: 'ok', words: 'a signature is compulsory for a push here' }];
   const time = url.searchParams.get('txTime');
   const secret = url.searchParams.get('txSecret');
-  if (!time || !secret) return { accepted: false, reason: 'auth-missing', message: 'a signature is compulsory here', findings: [...found, { verdict: 'wrong', words: 'there is no txSecret or no txTime' }] };
+  if (!time || !secret) return { accepted: false, action: 'push', reason: 'auth-missing', message: 'the URL is not signed: it needs txSecret and txTime, or tw and sig', findings: [...found, { verdict: 'wrong', words: 'there is no txSecret, nor a tw' }] };
   const at = parseInt(time, 16);
   const name = url.pathname.split('/').pop().replace(/\.flv$/, '');
   const good = [...state.accounts.values()].some((a) => a.domains.some((d) => [d.main, d.backup].some((k) => k && createHash('md5').update(k + name + time).digest('hex') === secret.toLowerCase())));
-  found.push(good ? { verdict: 'ok', words: 'the signature is that of the main key' } : { verdict: 'wrong', words: `txSecret is none of the keys over "${name}" and "${time}"` });
-  found.push(at > now() ? { verdict: 'ok', words: `good until ${new Date(at * 1000).toISOString()}` } : { verdict: 'wrong', words: `ended ${new Date(at * 1000).toISOString()}` });
+  found.push(good ? { verdict: 'ok', words: 'the signature fits the push key of account 1' } : { verdict: 'wrong', words: 'the signature does not fit: another key, another stream name, or a changed character' });
+  found.push(at > now() ? { verdict: 'ok', words: `txTime, hexadecimal: the URL is good for ${Math.floor((at - now()) / 3600)} hours more` } : { verdict: 'wrong', words: `txTime, hexadecimal: the URL expired ${now() - at} s ago` });
   const accepted = good && at > now();
-  return { accepted, reason: accepted ? null : good ? 'auth-expired' : 'auth-bad', message: accepted ? null : good ? 'the URL has ended' : 'the signature is wrong', findings: found };
+  return { accepted, action: 'push', reason: accepted ? null : good ? 'auth-expired' : 'auth-bad', message: accepted ? null : good ? 'the URL has expired: sign a new one' : 'the signature is wrong: another key, another stream name, or a changed character', findings: found };
 }
 
+const sessionOf = (u) => ({ user: { login: u.login, role: u.role, account: u.account }, version: '0.1.0', public_host: 'live.example.com' });
 const strip = (u) => ({ login: u.login, role: u.role, account: u.account, created: u.created, last_login: u.last_login });
 function openSession(res, user) {
   const id = randomBytes(18).toString('base64url');
@@ -247,8 +249,8 @@ const touched = (a) => { a.version += 1; return shown(a); };
 const routes = [
   ['GET /setup', () => ({ needed: state.users.length === 0 }), 'open'],
   ['POST /setup', ({ body, req, res }) => {
-    if (state.users.length) throw new Refusal(409, 'done', 'there is an administrator already');
-    if (body.token !== state.setupToken) throw new Refusal(403, 'forbidden', 'the token is not the one the program printed');
+    if (state.users.length) throw none('setup any more: log in');
+    if (body.token !== state.setupToken) throw new Refusal(403, 'forbidden', 'the token is not the one the program printed', { field: 'token' });
     if (!/^[a-z0-9._-]{1,64}$/.test(body.login ?? '')) throw wrong('login', 'a login has 1 to 64 lower-case letters, digits, dots or hyphens');
     if ((body.password ?? '').length < 10) throw wrong('password', 'a password has 10 to 128 characters');
     const user = { login: body.login, password: body.password, role: 'admin', account: null, created: now(), last_login: null };
@@ -256,27 +258,27 @@ const routes = [
     openSession(res, user);
     req.user = user;
     log(req, 'setup');
-    return strip(user);
+    return sessionOf(user);
   }, 'open'],
   ['POST /session', ({ body, req, res }) => {
     const user = state.users.find((u) => u.login === body.login && u.password === body.password);
-    if (!user) throw new Refusal(401, 'bad-login', 'login or password is wrong');
+    if (!user) throw new Refusal(401, 'wrong-password', 'login or password is wrong');
     openSession(res, user);
     req.user = user;
-    log(req, 'session.open');
-    return {};
+    log(req, 'session.begin');
+    return sessionOf(user);
   }, 'open'],
-  ['GET /session', ({ req }) => ({ user: { login: req.user.login, role: req.user.role, account: req.user.account }, version: '0.1.0', public_host: 'live.example.com' })],
+  ['GET /session', ({ req }) => sessionOf(req.user)],
   ['DELETE /session', ({ req }) => { state.sessions.delete(req.session); }],
   ['PUT /session/password', ({ body, req }) => {
-    if (body.old !== req.user.password) throw wrong('old', 'that is not the present password');
-    if ((body.new ?? '').length < 10) throw wrong('new', 'a password has 10 to 128 characters');
+    if (body.old !== req.user.password) throw wrong('old', 'this is not the password');
+    if ((body.new ?? '').length < 10) throw wrong('password', 'a password has 10 to 128 characters');
     req.user.password = body.new;
   }],
   ['GET /users', ({ req }) => { need(req, 'admin'); return { users: state.users.map(strip) }; }],
   ['POST /users', ({ body, req }) => {
     need(req, 'admin');
-    if (state.users.some((u) => u.login === body.login)) throw wrong('login', 'there is such a user already');
+    if (state.users.some((u) => u.login === body.login)) throw new Refusal(409, 'conflict', `there is a user ${body.login} already`);
     if ((body.password ?? '').length < 10) throw wrong('password', 'a password has 10 to 128 characters');
     const user = { login: body.login, password: body.password, role: body.role, account: body.account ?? null, created: now(), last_login: null };
     state.users.push(user);
@@ -287,7 +289,7 @@ const routes = [
     need(req, 'admin');
     const user = state.users.find((u) => u.login === m[0]);
     if (!user) throw none('user');
-    if (user.role === 'admin' && body.role && body.role !== 'admin' && state.users.filter((u) => u.role === 'admin').length === 1) throw wrong('role', 'the last administrator stays one');
+    if (user.role === 'admin' && body.role && body.role !== 'admin' && state.users.filter((u) => u.role === 'admin').length === 1) throw new Refusal(409, 'conflict', 'this is the last administrator: make another one first');
     Object.assign(user, body);
     return strip(user);
   }],
@@ -307,7 +309,7 @@ const routes = [
     state.gate.mode = body.mode;
     if (body.preset) Object.assign(state.gate, { preset: body.preset, rows: state.gate.presets.find((p) => p.name === body.preset).rows });
     else if (body.rows) Object.assign(state.gate, { preset: null, rows: body.rows });
-    log(req, 'gate.change', null, body.preset ?? body.mode);
+    log(req, 'gate.set', null, `${body.mode}, ${body.preset ?? 'own rows'}`);
     return state.gate;
   }],
   ['GET /accounts', ({ q, req }) => {
@@ -316,8 +318,8 @@ const routes = [
   }],
   ['POST /accounts', ({ body, req }) => {
     need(req, 'operator');
-    if (!/^\d{1,20}$/.test(body.bizid ?? '')) throw wrong('bizid', 'a number has 1 to 20 digits');
-    if (state.accounts.has(body.bizid)) throw wrong('bizid', 'there is such an account already');
+    if (!/^\d{1,20}$/.test(body.bizid ?? '')) throw wrong('bizid', `bizid ${JSON.stringify(body.bizid ?? '')} must be 1 to 20 digits`);
+    if (state.accounts.has(body.bizid)) throw wrong('bizid', `there is an account ${body.bizid} already`);
     const { bizid, ...rest } = body;
     const made = change(makeAccount({ bizid, name: '', version: 0 }), rest);
     state.accounts.set(bizid, made);
@@ -328,7 +330,7 @@ const routes = [
   ['PATCH /accounts/{}', ({ body, m, req }) => {
     need(req, 'operator');
     const a = accountOf(m[0]);
-    if (body.version !== a.version) throw new Refusal(409, 'conflict', 'somebody changed it meanwhile');
+    if (body.version !== undefined && body.version !== a.version) throw new Refusal(409, 'conflict', 'it has been changed meanwhile: read it again');
     const { version: _version, cut: _cut, ...rest } = body;
     state.accounts.set(a.bizid, change(a, rest));
     log(req, 'account.change', a.bizid, Object.entries(body).filter(([f]) => f !== 'version').map(([f, v]) => (typeof v === 'object' ? f : `${f}=${v}`)).join(' '));
@@ -341,13 +343,13 @@ const routes = [
     need(req, 'operator');
     const a = accountOf(m[0]);
     if (body.stream) { if (body.undo) delete a.revoked_streams[body.stream]; else a.revoked_streams[body.stream] = body.before ?? now(); } else a.revoked_before = body.undo ? null : (body.before ?? now());
-    log(req, 'account.revoke', a.bizid, body.stream ?? 'all');
+    log(req, 'urls.revoke', a.bizid, body.stream ?? 'all');
     return touched(a);
   }],
   ['POST /accounts/{}/domains', ({ body, m, req }) => {
     need(req, 'operator');
     const a = accountOf(m[0]);
-    if (!body.host && a.domains.some((d) => d.action === body.action && d.host === null)) throw wrong('host', 'one domain for every other host is there already');
+    if (!body.host && a.domains.some((d) => d.action === body.action && d.host === null)) throw wrong('host', 'there is such a domain already');
     a.domains.push(makeDomain(Math.max(...a.domains.map((d) => d.number)) + 1, body.action, body.host ?? null, { auth: body.auth ?? true, validity_s: body.validity_s ?? 0, schemes: body.schemes ?? 'any', rotated: now(), ...(body.key ? { main: body.key } : {}) }));
     log(req, 'domain.add', a.bizid, body.host ?? '');
     return touched(a);
@@ -359,10 +361,11 @@ const routes = [
     need(req, 'operator');
     const a = accountOf(m[0]);
     const d = domainOf(a, m[1]);
-    if (body.key && !/^[A-Za-z0-9]+$/.test(body.key)) throw wrong('key', 'a key has letters and digits');
+    if (body.key && !/^[A-Za-z0-9]+$/.test(body.key)) throw wrong('key', 'at most 128 letters and digits');
     Object.assign(d, { backup: body.keep_backup ? d.main : null, main: body.key ?? key(), rotated: now() });
     log(req, 'domain.rotate', m[0], m[1]);
-    return touched(a);
+    touched(a);
+    return { main: d.main, backup: d.backup };
   }],
   ['DELETE /accounts/{}/domains/{}/backup', ({ m, req }) => { need(req, 'operator'); const a = accountOf(m[0]); domainOf(a, m[1]).backup = null; return touched(a); }],
   ['POST /sign', ({ body }) => sign(body)],
@@ -370,20 +373,21 @@ const routes = [
   ['GET /streams', ({ q, req }) => {
     const account = req.user.account ?? q.get('account');
     const words = (q.get('query') ?? '').toLowerCase();
-    return page(STREAMS.map((s) => streamOf(s)).filter((s) => (!account || s.account === account) && s.name.toLowerCase().includes(words) && (q.get('live') !== 'true' || s.live)), q, 'streams');
+    return page(STREAMS.filter((s) => !s.ended).map((s) => streamOf(s)).filter((s) => (!account || s.account === account) && `${s.app}/${s.name}`.toLowerCase().includes(words) && (q.get('live') !== 'true' || s.live)), q, 'streams');
   }],
-  ['GET /streams/{}/{}/{}', ({ m }) => { const s = streamOfPath(m); if (s.unknown) throw none('stream'); return streamOf(s, true); }],
-  ['POST /streams/{}/{}/{}/drop', ({ m, req }) => { need(req, 'operator'); state.dropped.set(m.join('/'), Date.now() + 8000); log(req, 'stream.drop', m[0], `${m[1]}/${m[2]}`); }],
+  ['GET /streams/{}/{}/{}', ({ m }) => { const s = streamOfPath(m); if (s.ended && !state.forbidden.has(m.join('/'))) throw none(`stream ${m[1]}/${m[2]} now`); return streamOf(s, true); }],
+  ['POST /streams/{}/{}/{}/drop', ({ m, req }) => { need(req, 'operator'); state.dropped.set(m.join('/'), Date.now() + 8000); log(req, 'stream.drop', m[0], `${m[1]}/${m[2]}`); return { dropped: true }; }],
   ['POST /streams/{}/{}/{}/forbid', ({ body, m, req }) => {
     need(req, 'operator');
     const until = body.until ?? now() + 7 * 86400;
-    if (!(until > now() && until <= now() + 90 * 86400)) throw wrong('until', 'at most 90 days from now');
+    if (!(until > now() && until <= now() + 90 * 86400)) throw wrong('until', 'a moment to come, in 90 days at most');
     state.forbidden.set(m.join('/'), { until, reason: body.reason ?? '' });
     log(req, 'stream.forbid', m[0], `${m[1]}/${m[2]}`);
+    return { account: m[0], app: m[1], name: m[2], until, reason: body.reason ?? '' };
   }],
-  ['POST /streams/{}/{}/{}/resume', ({ m, req }) => { need(req, 'operator'); state.forbidden.delete(m.join('/')); log(req, 'stream.resume', m[0], `${m[1]}/${m[2]}`); }],
+  ['POST /streams/{}/{}/{}/resume', ({ m, req }) => { need(req, 'operator'); const resumed = state.forbidden.delete(m.join('/')); log(req, 'stream.resume', m[0], `${m[1]}/${m[2]}`); return { resumed }; }],
   ['GET /streams/{}/{}/{}/history', ({ m, q }) => page(publications.filter((p) => p.account === m[0] && p.app === m[1] && p.name === m[2]), q, 'publications')],
-  ['GET /forbidden', ({ q }) => ({ forbidden: [...state.forbidden].map(([k, f]) => { const s = STREAMS.find((x) => keyOf(x) === k); return { account: s?.account, app: s?.app, name: s?.name, ...f }; }).filter((f) => !q.get('account') || f.account === q.get('account')) })],
+  ['GET /forbidden', ({ q }) => ({ forbidden: [...state.forbidden].map(([k, f]) => { const [account, ...rest] = k.split('/'); return { account, app: rest.slice(0, -1).join('/'), name: rest.at(-1), ...f }; }).filter((f) => !q.get('account') || f.account === q.get('account')) })],
   ['GET /history', ({ q }) => page(publications.filter((p) => (!q.get('account') || p.account === q.get('account')) && (!q.get('from') || (p.ended ?? now()) >= Number(q.get('from')))), q, 'publications')],
   ['GET /viewers', ({ q }) => page(STREAMS.filter((s) => (!q.get('account') || s.account === q.get('account')) && (!q.get('app') || s.app === q.get('app')) && (!q.get('name') || s.name === q.get('name'))).flatMap(viewersOf), q, 'viewers')],
   ['POST /viewers/{}/kick', ({ m, body, req }) => {
@@ -391,10 +395,11 @@ const routes = [
     if (!(body.for >= 0 && body.for <= 86400)) throw wrong('for', '0 to 86400 seconds');
     state.kicked.add(m[0]);
     log(req, 'viewer.kick', null, m[0]);
+    return { peer: '203.0.113.7:40000', barred_for_s: body.for };
   }],
   ['GET /callbacks', ({ q }) => page(deliveries.filter((d) => (!q.get('account') || d.account === q.get('account')) && (!q.get('state') || d.state === q.get('state'))), q, 'callbacks')],
   ['GET /callbacks/{}', ({ m }) => { const d = deliveries.find((x) => x.id === Number(m[0])); if (!d) throw none('callback'); const [appname, stream_id] = d.stream.split('/'); return { ...d, body: { event_type: d.event, appid: 1, app: 'live.example.com', appname, stream_id, channel_id: stream_id, event_time: d.made, sequence: '7300000', node: '127.0.0.1', user_ip: '198.51.100.23', errcode: 0, errmsg: 'ok', stream_param: 'bizid=1&txTime=6A3B11C0' } }; }],
-  ['POST /callbacks/{}/retry', ({ m, req }) => { need(req, 'operator'); const d = deliveries.find((x) => x.id === Number(m[0])); Object.assign(d, { state: 'pending', due: now() }); }],
+  ['POST /callbacks/{}/retry', ({ m, req }) => { need(req, 'operator'); const d = deliveries.find((x) => x.id === Number(m[0])); Object.assign(d, { state: 'pending', tries: 0, due: now() }); log(req, 'callback.retry', d.account, String(d.id)); return d; }],
   ['GET /statistics', ({ q }) => {
     const to = Number(q.get('to')) || now();
     const from = Number(q.get('from')) || to - 86400;
@@ -429,10 +434,10 @@ async function api(req, res, url) {
   const path = url.pathname.slice('/api/v1/'.length).split('/').map(decodeURIComponent);
   const route = routes.find((r) => r.method === req.method && r.parts.length === path.length && r.parts.every((part, i) => part === '{}' || part === path[i]));
   if (!route) throw none('path');
-  if (req.method !== 'GET' && req.headers['content-type'] !== 'application/json') throw new Refusal(403, 'cross-site', 'Content-Type: application/json is wanted');
+  if (req.method !== 'GET' && req.headers['content-type'] !== 'application/json') throw new Refusal(403, 'foreign-site', 'a page of another site asks');
   req.session = /thalweg=([^;]+)/.exec(req.headers.cookie ?? '')?.[1];
   req.user = state.users.find((u) => u.login === state.sessions.get(req.session));
-  if (!route.open && !req.user) throw new Refusal(401, 'not-logged-in', 'nobody is logged in');
+  if (!route.open && !req.user) throw new Refusal(401, 'unauthorized', 'log in, or send a token: Authorization: Bearer ...');
   const body = await bodyOf(req);
   if (state.storeDown && req.method !== 'GET') throw new Refusal(503, 'store', 'the store cannot be written');
   const m = path.filter((_, i) => route.parts[i] === '{}');

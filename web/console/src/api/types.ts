@@ -174,7 +174,7 @@ export interface Stream {
   video: {
     codec: string | null;
     profile: string | null;
-    level: number | string | null;
+    level: number | null;
     width: number | null;
     height: number | null;
     fps: number;
