@@ -234,7 +234,7 @@ async function hostileWords(page, { server, folder }) {
     'http-origin': server.origin,
   });
   await page.hears('metadata', [2004]);
-  await page.hears('name', [2103]);
+  await page.hears('name', [-2301]);
   const overlay = (name) =>
     page.evaluate((it) => {
       const element = lab.element(it).shadowRoot.querySelector('[part=overlay]');

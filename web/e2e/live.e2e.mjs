@@ -20,7 +20,10 @@ import { Cast, CRAFTED, CRAFTED_STORIES, STORIES } from './live/stories.mjs';
 const RUNS = 5;
 /** Long enough for a first picture; the delay is read while both play side by side. */
 const RUN_MS = 1500;
-const SIDE_BY_SIDE_S = 20;
+const SIDE_BY_SIDE_S = 10;
+const SETTLE_MS = 3000;
+const COST_WINDOWS = 5;
+const COST_WINDOW_MS = 2500;
 const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 10) : 0;
 const STORIES_AT_A_TIME = 6;
 /** Garbage that is not collected yet, and the browser's own. */
@@ -156,20 +159,18 @@ async function sideBySide(cast, players, seconds) {
     await viewer.page.evaluate(([name, url]) => window[`play${name}`](url), [who, cast.clockUrl]);
     viewers.push({ viewer, cdp, browser });
   }
-  await sleep(2000);
-  const costs = ({ cdp }) =>
-    cdp.send('Performance.getMetrics').then(({ metrics }) => Object.fromEntries(metrics.map((m) => [m.name, m.value])));
-  const before = await Promise.all(viewers.map(costs));
-  await sleep(seconds * 1000);
-  const after = await Promise.all(viewers.map(costs));
+  await sleep(SETTLE_MS);
+  const heapBefore = await Promise.all(viewers.map(heapOf));
+  await sleep(seconds * 1000 - SETTLE_MS);
+  const heapAfter = await Promise.all(viewers.map(heapOf));
+  const delays = [];
+  for (const { viewer } of viewers) delays.push((await viewer.seen()).delays);
+  const costs = await Promise.all(viewers.map(costOf));
   const results = [];
   for (const [n, { viewer, browser }] of viewers.entries()) {
-    const { delays, stalls, states } = await viewer.seen();
-    const { p50, p95, max } = percentiles(delays.map(([, delay]) => delay));
-    const least = Math.min(...delays.map(([, delay]) => delay));
-    const taskMs = Math.round(1000 * (after[n].TaskDuration - before[n].TaskDuration));
-    const processMs = Math.round(1000 * (after[n].ProcessTime - before[n].ProcessTime));
-    const heapKb = Math.round((after[n].JSHeapUsedSize - before[n].JSHeapUsedSize) / 1024);
+    const { stalls, states } = await viewer.seen();
+    const { p50, p95, max } = percentiles(delays[n].map(([, delay]) => delay));
+    const least = Math.min(...delays[n].map(([, delay]) => delay));
     const codes = states.map(({ code }) => code);
     results.push({
       least,
@@ -177,10 +178,9 @@ async function sideBySide(cast, players, seconds) {
       p95,
       max,
       stalls: stalls.length,
-      samples: delays.length,
-      taskMs,
-      processMs,
-      heapKb,
+      samples: delays[n].length,
+      ...costs[n],
+      heapKb: heapAfter[n] - heapBefore[n],
       codes,
     });
     await viewer.page.screenshot({ path: join(SHOTS, `live-${players[n].toLowerCase()}.png`) });
@@ -189,6 +189,32 @@ async function sideBySide(cast, players, seconds) {
     cleanUp.splice(cleanUp.indexOf(browser.close), 1);
   }
   return results;
+}
+
+/** What is kept, KB. */
+async function heapOf({ cdp }) {
+  await cdp.send('HeapProfiler.collectGarbage');
+  const { metrics } = await cdp.send('Performance.getMetrics');
+  return Math.round(metrics.find(({ name }) => name === 'JSHeapUsedSize').value / 1024);
+}
+
+/** What playing costs when nobody looks, of a second: medians of a few. */
+async function costOf({ viewer, cdp }) {
+  await viewer.page.evaluate(() => {
+    window.isUnwatched = true;
+  });
+  const read = () =>
+    cdp.send('Performance.getMetrics').then(({ metrics }) => Object.fromEntries(metrics.map((m) => [m.name, m.value])));
+  const windows = [];
+  for (let n = 0; n < COST_WINDOWS; n++) {
+    const before = await read();
+    await sleep(COST_WINDOW_MS);
+    const after = await read();
+    const ms = (name) => ((after[name] - before[name]) * 1e6) / COST_WINDOW_MS;
+    windows.push({ mainMs: ms('ThreadTime'), processMs: ms('ProcessTime') });
+  }
+  const median = (name) => windows.map((w) => w[name]).sort((a, b) => a - b)[Math.floor(COST_WINDOWS / 2)];
+  return { mainMs: Number(median('mainMs').toFixed(1)), processMs: Number(median('processMs').toFixed(1)) };
 }
 
 function judge(ours, theirs) {
@@ -206,8 +232,13 @@ function judge(ours, theirs) {
   goal('first picture beside mpegts.js', firstOurs, `< ${firstTheirs}`, firstOurs < firstTheirs);
   goal('median delay beside mpegts.js', ours.p50, `< ${theirs.p50}`, ours.p50 < theirs.p50);
   goal('stalls beside mpegts.js', ours.stalls, `<= ${theirs.stalls}`, ours.stalls <= theirs.stalls);
-  goal('main thread beside mpegts.js, ms', ours.taskMs, `< ${theirs.taskMs}`, ours.taskMs < theirs.taskMs);
-  goal('process beside mpegts.js, ms', ours.processMs, `< ${theirs.processMs}`, ours.processMs < theirs.processMs);
+  goal('main thread beside mpegts.js, ms a second', ours.mainMs, `< ${theirs.mainMs}`, ours.mainMs < theirs.mainMs);
+  goal(
+    'process beside mpegts.js, ms a second',
+    ours.processMs,
+    `< ${theirs.processMs}`,
+    ours.processMs < theirs.processMs,
+  );
 }
 
 function goal(what, value, wanted, isMet) {

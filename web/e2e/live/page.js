@@ -85,6 +85,8 @@ function watch(video) {
   let last = null;
   const timer = setInterval(() => {
     if (!video.isConnected) return clearInterval(timer);
+    // What looking costs is more than what playing costs.
+    if (window.isUnwatched) return;
     if (video.paused || video.hidden) {
       last = null;
       return;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 import { aacWorker } from './aac-worker.ts';
 import { licences } from './licences.ts';
 import { FROM_SOURCE } from './vite.config.ts';
@@ -17,7 +17,7 @@ const name = process.env.ENTRY ?? 'live-elements';
 /** What the server has under `/sdk/`: files that a page loads as they are. */
 export default defineConfig({
   resolve: { alias: FROM_SOURCE },
-  plugins: [aacWorker(), licences()],
+  plugins: [tightStyles(), aacWorker(), licences()],
   // Relative: it does not care where it is served.
   base: './',
   build: {
@@ -32,3 +32,17 @@ export default defineConfig({
     },
   },
 });
+
+/** Styles as a browser needs them: a minifier leaves texts alone. */
+function tightStyles(): Plugin {
+  return {
+    name: 'tight-styles',
+    transform(code, id) {
+      if (!/(styles|overlay)\.ts$/.test(id)) return null;
+      return {
+        code: code.replace(/STYLES = `[^`]*`/g, (text) => text.replace(/\s+/g, ' ').replace(/ ?([{:;,}]) /g, '$1')),
+        map: null,
+      };
+    },
+  };
+}

@@ -230,6 +230,8 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
     this.#pausedByLeaving = false;
     this.#playing = this.value('src');
     this.#become('loading');
+    // Without the query: a signature is not for whoever looks over a shoulder.
+    this.#overlay?.say(`play ${this.#playing.replace(/\?.*/, '')}`);
     this.#player.play(this.#playing);
   }
 
