@@ -34,6 +34,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 long:
-	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture outage
+	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
+	  'outage::' 'schemathesis::'
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

@@ -14,6 +14,8 @@ gstreamer1.0-plugins-ugly gstreamer1.0-libav openssl chromium chromium-driver li
 current=target/peers/ffmpeg-current
 # The version is fixed, so that a test that fails here fails everywhere.
 current_package=imageio-ffmpeg==0.8.1
+schemathesis=target/peers/schemathesis
+schemathesis_packages="schemathesis==4.32.1 hypothesis==6.170.15"
 
 has_ffmpeg() { command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; }
 has_curl() { command -v curl >/dev/null; }
@@ -34,6 +36,7 @@ has_browser() {
 has_old_back_end() { command -v python3 >/dev/null; }
 # A database that another program has locked, and one on a disk of its own that is full.
 has_outage() { command -v python3 >/dev/null; }
+has_schemathesis() { [ -e "$schemathesis/bin/st" ]; }
 has_ffmpeg_current() { [ -x "$current" ]; }
 # Not a peer of streams, but a database: scripts/postgres.sh starts a server of it for the tests.
 has_postgres() {
@@ -77,6 +80,14 @@ for wheel in glob.glob("target/peers/imageio_ffmpeg-*.whl"):
 END
 fi
 
+# What makes up requests from the API's document; beside the system's own packages, not among them.
+if ! has_schemathesis && command -v python3 >/dev/null; then
+    echo "installing from PyPI: $schemathesis_packages"
+    python3 -m pip install -q --disable-pip-version-check --root-user-action ignore \
+        --target "$schemathesis" $schemathesis_packages >target/peers/pip.log 2>&1 ||
+        { echo "that failed: see target/peers/pip.log"; rm -rf "$schemathesis"; }
+fi
+
 first() { "$@" 2>&1 | head -n 1 | cut -c1-60; }
 missing=""
 # name of the test module, how to get it, how to ask its version
@@ -101,6 +112,8 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
 peer old_back_end "apt-get install python3" 'first python3 --version'
 peer outage "apt-get install python3" 'first python3 --version'
+peer schemathesis "pip install --target $schemathesis $schemathesis_packages" \
+    'first env PYTHONPATH=$schemathesis python3 $schemathesis/bin/st --version'
 peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'
 peer postgres "apt-get install postgresql" \
     'first "$(ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2>/dev/null | tail -n 1 || echo initdb)" --version'

@@ -12,6 +12,8 @@ mod strong;
 /// One rule, and how the URL fares under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Which rule, in a word.
+    pub rule: &'static str,
     /// How it fares.
     pub verdict: Verdict,
     /// A sentence.
@@ -38,15 +40,23 @@ pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<F
     let domains = account.domains_for(request.action, host);
     let compulsory = request.is_signature_compulsory(account, host);
     let findings = Vec::new();
-    let mut look = Look { policy, request, host, account, domains, compulsory, findings };
+    let rule = "account";
+    let mut look = Look { policy, request, host, account, domains, compulsory, rule, findings };
     look.account();
+    look.rule = "standing";
     look.standing();
+    look.rule = "lists";
     look.lists();
+    look.rule = "bizid";
     look.bizid();
+    look.rule = "signature";
     look.signature(now_unix_s);
     let decision = decide(policy, request, now_unix_s);
+    look.rule = "remote";
     look.remote();
+    look.rule = "udp";
     look.over_udp(&decision, now_unix_s);
+    look.rule = "outcome";
     look.outcome(&decision);
     look.findings
 }
@@ -58,12 +68,15 @@ struct Look<'a> {
     account: &'a Account,
     domains: Vec<&'a Domain>,
     compulsory: bool,
+    /// The rule that is looked at.
+    rule: &'static str,
     findings: Vec<Finding>,
 }
 
 impl<'a> Look<'a> {
     fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
-        self.findings.push(Finding { verdict, text: text.into(), is_of_udp: false });
+        let (rule, text) = (self.rule, text.into());
+        self.findings.push(Finding { rule, verdict, text, is_of_udp: false });
     }
 
     /// What would be fatal if a signature were compulsory, and is only odd where it is not.
@@ -248,7 +261,7 @@ impl<'a> Look<'a> {
                 (Verdict::Odd, format!("over UDP it would be refused, {code}: {reason}"))
             }
         };
-        self.findings.push(Finding { verdict, text, is_of_udp: true });
+        self.findings.push(Finding { rule: self.rule, verdict, text, is_of_udp: true });
     }
 
     fn outcome(&mut self, decision: &Result<Allow, Reason>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use thalweg_access::{Account, Action, Domain, Key, Keys, Policy, Revoked};
 use thalweg_console::register::Register;
-use thalweg_console::store::{self, Place, Store};
+use thalweg_console::store::{self, Claim, Place, Store};
 use thalweg_console::urls::{Places, UdpPlace};
 use thalweg_console::{import, model};
 use thalweg_server::config::{
@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) made_in: Option<PathBuf>,
     /// The accounts, where they are in a store.
     pub(crate) books: Option<Books>,
+    /// That the store is this server's, where there is one and this is a server.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// Accounts in a store.
@@ -133,7 +135,12 @@ impl Setup {
     async fn read(args: &Args, usual: ProfileConfig) -> Result<Setup> {
         let config = Setup::config(args)?;
         match config.console.enabled {
-            true => Setup::of_store(config, usual).await,
+            true => {
+                // Before anything in it is looked at.
+                let claim = store::claim(&place(&config)).await.context(IN_STORE)?;
+                let setup = Setup::of_store(config, usual).await?;
+                Ok(Setup { claim: Some(claim), ..setup })
+            }
             false => Setup::of_file(config, usual, Lacking::Make),
         }
     }
@@ -143,12 +150,12 @@ impl Setup {
         let mut keys = KeyFile::open(&config.data_dir, lacking)?;
         let policy = Arc::new(policy(&config.accounts, usual, &mut keys)?);
         let made_in = keys.has_made().then(|| keys.path().to_owned());
-        Ok(Setup { config, policy, made_in, books: None })
+        Ok(Setup { config, policy, made_in, books: None, claim: None })
     }
 
     /// Accounts of the store, which has those of the file when it is new.
     async fn of_store(config: Config, usual: ProfileConfig) -> Result<Setup> {
-        let store = store::open(&place(&config)).await.context("in the store of accounts")?;
+        let store = store::open(&place(&config)).await.context(IN_STORE)?;
         let mut is_new = false;
         let first = || {
             is_new = true;
@@ -164,7 +171,7 @@ impl Setup {
         let policy = register.reader().get();
         let made_in = is_new.then(|| config.data_dir.clone());
         let books = Some(Books { store, register: Arc::new(register) });
-        Ok(Setup { config, policy, made_in, books })
+        Ok(Setup { config, policy, made_in, books, claim: None })
     }
 
     /// Where the server is reached, as its URLs say it.
@@ -283,6 +290,7 @@ fn domain(bizid: &str, config: &DomainConfig, keys: &mut KeyFile) -> Result<Doma
     })
 }
 
+const IN_STORE: &str = "in the store of accounts";
 const USUAL_FILE: &str = "thalweg.toml";
 const USUAL_BIZID: &str = "1";
 

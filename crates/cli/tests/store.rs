@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Folder, run_within, thalweg};
+use common::{Folder, Server, run_within, thalweg};
 use thalweg_console::store::{self, Place};
 
 /// Whether it went well, and all that it said.
@@ -46,4 +46,16 @@ async fn what_is_backed_up_is_restored_elsewhere() {
     assert!(!is_well && said.contains("--replace"), "{said}");
     let (is_well, said) = run(&["--data-dir", &there, "restore", "--replace", &keyless]);
     assert!(is_well, "{said}");
+}
+
+#[test]
+fn a_second_server_and_a_restore_keep_off_what_a_server_has() {
+    let server = Server::start("cli-claim");
+    let (data, file) = (server.folder.file("data"), server.folder.file("backup"));
+    let (is_well, said) = run(&["--data-dir", &data, "serve"]);
+    assert!(!is_well && said.contains("another server is running on it"), "{said}");
+    let (is_well, said) = run(&["--data-dir", &data, "backup", "--with-key", &file]);
+    assert!(is_well, "a copy is made meanwhile: {said}");
+    let (is_well, said) = run(&["--data-dir", &data, "restore", "--replace", &file]);
+    assert!(!is_well && said.contains("another server is running on it"), "{said}");
 }

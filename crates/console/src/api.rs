@@ -17,7 +17,9 @@ use crate::console::Console;
 
 mod accounts;
 mod audit;
+mod body;
 mod callbacks;
+mod document;
 mod domains;
 mod error;
 mod gate;
@@ -39,7 +41,7 @@ pub(crate) use error::ApiError;
 /// The API of a console.
 pub(crate) fn router(console: Console) -> Router {
     let (router, api) = described().split_for_parts();
-    let document = api.to_pretty_json().unwrap_or_default();
+    let document = document::complete(api).to_pretty_json().unwrap_or_default();
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
     router
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { (json, document) }))
@@ -83,7 +85,7 @@ async fn nothing_here() -> ApiError {
 
 /// What it can do, for programs.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    described().split_for_parts().1
+    document::complete(described().split_for_parts().1)
 }
 
 #[derive(OpenApi)]

@@ -16,6 +16,7 @@ use crate::hooks::outbox::{Outbox, Postman};
 use crate::hooks::post::Post;
 use crate::model::Audit;
 use crate::register::{Books, Register};
+use crate::remote::Remote;
 use crate::statistics::Statistics;
 use crate::store::{Store, StoreError};
 use crate::urls::Places;
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) health: Health,
     pub(crate) postman: Postman,
+    pub(crate) remote: Remote,
     pub(crate) graphs: Graphs,
     pub(crate) started: Instant,
     /// Users are changed one after the other: each change is of what was read just before.
@@ -67,6 +69,8 @@ pub struct Parts {
     pub places: Places,
     /// Who delivers callbacks.
     pub post: Arc<dyn Post>,
+    /// Who asks accounts' back ends: what came of that is among the metrics.
+    pub remote: Remote,
     /// How many counts of a stream's minute wait in memory while the store does not work.
     pub counts_waiting_max: usize,
 }
@@ -95,7 +99,7 @@ impl Console {
     /// # Errors
     /// [`NoConsole`].
     pub async fn new(parts: Parts) -> Result<(Console, Tasks), NoConsole> {
-        let Parts { hub, store, register, places, post, counts_waiting_max } = parts;
+        let Parts { hub, store, register, places, post, remote, counts_waiting_max } = parts;
         let is_new = store.users().await?.is_empty();
         let setup = match is_new {
             true => Some(SetupToken::new().ok_or(NoConsole::NoRandom)?),
@@ -118,6 +122,7 @@ impl Console {
             tokens: Tokens::new(),
             health,
             postman,
+            remote,
             graphs: Graphs::default(),
             started: Instant::now(),
             people: tokio::sync::Mutex::default(),

@@ -16,6 +16,7 @@ pub mod health;
 pub mod hooks;
 pub mod import;
 mod limiter;
+mod metrics;
 pub mod model;
 pub mod policy;
 mod redact;

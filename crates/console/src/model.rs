@@ -386,8 +386,8 @@ pub struct PublicationEnd {
     pub errcode: u32,
     /// In words.
     pub cause: String,
-    /// Payload bytes received.
-    pub bytes_in: u64,
+    /// Payload bytes received. `None`: nobody was left who had counted them.
+    pub bytes_in: Option<u64>,
 }
 
 /// A callback that is to be delivered, was, or could not be.

@@ -23,6 +23,7 @@ use crate::hooks::body;
 use crate::hooks::outbox::signing_key;
 use crate::hooks::post::{Message, Post};
 use crate::hooks::target::Target;
+use crate::metrics::{Count, Text};
 use crate::model::{Account, Secret};
 
 /// Asks back ends. Clones are the same.
@@ -57,6 +58,26 @@ struct Inner {
     node: Arc<str>,
     slots: Arc<Semaphore>,
     state: Mutex<State>,
+    asked: Asked,
+}
+
+/// What came of the questions so far.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pushes: Outcomes,
+    plays: Outcomes,
+    /// How many were answered, or not, within each of [`SECONDS`], and how many at all.
+    within: [Count; SECONDS.len() + 1],
+    us: Count,
+}
+
+#[derive(Debug, Default)]
+struct Outcomes {
+    allowed: Count,
+    refused: Count,
+    unreachable: Count,
+    /// Not asked anew: it was a moment ago, or is being asked.
+    known: Count,
 }
 
 #[derive(Default)]
@@ -96,8 +117,12 @@ impl Remote {
     /// Asks nobody, until it knows accounts.
     pub fn new(post: Arc<dyn Post>, clock: Arc<dyn Clock>, node: &str) -> Remote {
         let slots = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        let (node, state) = (Arc::from(node), Mutex::default());
-        Remote { inner: Arc::new(Inner { post, clock, node, slots, state }) }
+        let (node, state, asked) = (Arc::from(node), Mutex::default(), Asked::default());
+        Remote { inner: Arc::new(Inner { post, clock, node, slots, state, asked }) }
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.inner.asked
     }
 
     /// From here on these accounts say who is asked. What was answered before is forgotten.
@@ -148,20 +173,25 @@ impl Inner {
         let hash = question.hash();
         let mut state = self.state();
         if let Some(answer) = state.answer(&hash) {
+            self.asked.of(question.action).known.add(1);
             return known(answer);
         }
         if let Some(asking) = state.asking.get(&hash).and_then(WeakShared::upgrade) {
+            self.asked.of(question.action).known.add(1);
             return asking;
         }
         let Some(slots) = self.slots(&rule) else {
             tracing::warn!(account = %question.account, "too many questions to a back end at once");
+            self.asked.of(question.action).unreachable.add(1);
             return known(Answer::Nothing);
         };
         let (inner, generation) = (Arc::clone(self), state.generation);
         let text = question.body(&self.node);
-        let account = Arc::clone(&question.account);
+        let (account, action) = (Arc::clone(&question.account), question.action);
         let asking = async move {
+            let began = Instant::now();
             let answer = inner.send(&account, rule, &text).await;
+            inner.asked.note(action, answer, began.elapsed());
             inner.state().note(hash, generation, answer);
             drop(slots);
             answer
@@ -234,6 +264,53 @@ impl State {
     }
 }
 
+impl Asked {
+    fn of(&self, action: Action) -> &Outcomes {
+        match action {
+            Action::Push => &self.pushes,
+            Action::Play => &self.plays,
+        }
+    }
+
+    fn note(&self, action: Action, answer: Answer, took: Duration) {
+        let outcomes = self.of(action);
+        match answer {
+            Answer::Yes => outcomes.allowed.add(1),
+            Answer::No => outcomes.refused.add(1),
+            Answer::Nothing => outcomes.unreachable.add(1),
+        }
+        self.us.add(took.as_micros() as u64);
+        let slot = SECONDS.iter().position(|s| took.as_secs_f64() <= *s).unwrap_or(SECONDS.len());
+        self.within[slot].add(1);
+    }
+
+    pub(crate) fn write(&self, text: &mut Text) {
+        let help = "Questions to accounts' back ends, by what came of them";
+        text.family("remote", "counter", help);
+        for (action, of) in [("push", &self.pushes), ("play", &self.plays)] {
+            let Outcomes { allowed, refused, unreachable, known } = of;
+            for (outcome, count) in [
+                ("allowed", allowed),
+                ("refused", refused),
+                ("unreachable", unreachable),
+                ("known", known),
+            ] {
+                let labels = [("action", action), ("outcome", outcome)];
+                text.sample("remote_total", &labels, count.get());
+            }
+        }
+        text.family("remote_seconds", "histogram", "How long back ends took to answer");
+        let mut count = 0;
+        for (slot, at_most) in self.within.iter().zip(SECONDS.into_iter().map(Some).chain([None])) {
+            count += slot.get();
+            let at_most = at_most.map_or("+Inf".to_owned(), |s| format!("{s:?}"));
+            text.sample("remote_seconds_bucket", &[("le", &at_most)], count);
+        }
+        text.sample("remote_seconds_count", &[], count);
+        text.sample("remote_seconds_sum", &[], self.us.get() as f64 / 1e6);
+    }
+}
+
 impl Rule {
     fn of(account: &Account) -> Rule {
         let remote = &account.remote;
@@ -301,6 +378,8 @@ impl fmt::Debug for Question {
     }
 }
 
+/// Upper ends of what is counted together, of how long an answer takes.
+const SECONDS: [f64; 7] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
 /// A peer waits for it, with a screen that shows nothing.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// As long as a client takes that lost its connection and comes back.

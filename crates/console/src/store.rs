@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod backup;
+mod claim;
 mod database;
 mod deliveries;
 mod migrate;
@@ -31,6 +32,7 @@ use crate::model::{
 };
 
 pub use backup::{BackupError, Summary, backup};
+pub use claim::{Claim, claim};
 pub use open::{Place, open};
 pub use restore::restore;
 
@@ -140,6 +142,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The oldest pending delivery of each account, whether it is due or not: what came later waits
     /// for it.
     async fn next_deliveries(&self) -> Result<Vec<Delivery>>;
+
+    /// How many deliveries are pending, and when what the oldest of them tells happened, UNIX ms.
+    async fn waiting_deliveries(&self) -> Result<(u64, Option<u64>)>;
 
     /// What came of a try: state, tries, due and outcome are written.
     async fn put_outcome(&self, delivery: &Delivery) -> Result<()>;

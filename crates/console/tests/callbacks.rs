@@ -172,6 +172,8 @@ async fn a_restart_delays_and_loses_nothing() {
     let got = receivers.got();
     assert_eq!(got[0].body["sequence"], got[3].body["sequence"]);
     assert_eq!(got[3].body["errcode"], CRASHED);
+    let end = store.all.lock().unwrap().publications[0].end.clone().unwrap();
+    assert_eq!(end.bytes_in, None, "nobody counted them");
     // It lived fourteen seconds at least: that was its last sign of life.
     assert_eq!(got[3].body["push_duration"], "14000");
     // A publication of the new run has another sequence, though epochs begin anew.

@@ -43,5 +43,5 @@ pub use config::{Config, ConfigError};
 pub use listen::LoadError;
 pub use reload::Reloader;
 pub use remote::{Question, RemoteAuth};
-pub use server::{Pages, Server};
+pub use server::{More, Pages, Server};
 pub use udp::OwnCertificateError;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text::encode,
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder,
+    text::{encode_eof, encode_registry},
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -75,11 +76,13 @@ impl Metrics {
         Arc::new(Metrics { registry, refused, publishes, plays, protocol_errors })
     }
 
-    /// The text that Prometheus reads.
-    pub(crate) fn text(&self) -> String {
+    /// The text that Prometheus reads, with what others have counted.
+    pub(crate) fn text(&self, more: &str) -> String {
         let mut out = String::new();
         // Writing to a string does not fail.
-        let _ = encode(&mut out, &self.registry);
+        let _ = encode_registry(&mut out, &self.registry);
+        out.push_str(more);
+        let _ = encode_eof(&mut out);
         out
     }
 

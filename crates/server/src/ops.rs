@@ -16,6 +16,7 @@ use thalweg_wire::rtmp_udp::{ALPN, WEBTRANSPORT_PATH};
 
 use crate::context::Context;
 use crate::http_head::without_port;
+use crate::server::More;
 
 /// What the public listeners answer besides media; `pages` have the rest.
 pub(crate) fn public_router(ctx: &Arc<Context>, pages: Router) -> Router {
@@ -28,7 +29,8 @@ pub(crate) fn public_router(ctx: &Arc<Context>, pages: Router) -> Router {
 }
 
 /// What the operator's listener answers; `pages` have the rest.
-pub(crate) fn operator_router(ctx: &Arc<Context>, pages: Router) -> Router {
+pub(crate) fn operator_router(ctx: &Arc<Context>, pages: Router, more: Option<More>) -> Router {
+    let metrics = |state| async move { metrics(state, more).await };
     Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -108,9 +110,13 @@ async fn low_latency(state: State) -> Response {
     (headers, Json(answer)).into_response()
 }
 
-async fn metrics(state: State) -> impl IntoResponse {
+async fn metrics(state: State, more: Option<More>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], state.metrics.text())
+    let more = match more {
+        Some(more) => more().await,
+        None => String::new(),
+    };
+    ([(header::CONTENT_TYPE, content_type)], state.metrics.text(&more))
 }
 
 async fn no_media_here() -> impl IntoResponse {

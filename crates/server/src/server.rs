@@ -3,8 +3,10 @@
 //! Loading is apart from running so that a port that is taken, or a wrong key, is known before
 //! anything is served; and so that a test can ask which port it got.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -41,12 +43,23 @@ pub struct Server {
 }
 
 /// What else is answered over HTTP, beside the server's own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pages {
     /// To everyone, plain and by TLS.
     pub public: Router,
     /// On the operator's listener.
     pub operator: Router,
+    /// Metrics of others, in the OpenMetrics format and without its end, beside the server's own.
+    pub metrics: Option<More>,
+}
+
+/// Says more whenever somebody asks.
+pub type More = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>;
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -160,7 +173,7 @@ impl Server {
         listeners.log(udp.as_ref().and_then(|udp| udp.local_addr().ok()));
         let mut doors = Doors {
             public: ops::public_router(&ctx, pages.public),
-            private: ops::operator_router(&ctx, pages.operator),
+            private: ops::operator_router(&ctx, pages.operator, pages.metrics),
             operators: Arc::new(Semaphore::new(OPERATORS_MAX)),
             tasks: JoinSet::new(),
             ctx,

@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     }
     if !setup.config.udp.enabled && may_go_over_udp(args.url.trim()) {
         let (verdict, text) = (Verdict::Odd, UDP_IS_OFF.to_owned());
-        findings.insert(0, Finding { verdict, text, is_of_udp: true });
+        findings.insert(0, Finding { rule: "udp", verdict, text, is_of_udp: true });
     }
     let (name, Address { app, stream, .. }) = (action.name(), &address);
     let hint = match (args.action, action) {

@@ -14,7 +14,7 @@ use thalweg_console::hooks::target::Allow;
 use thalweg_console::remote::{self, Remote};
 use thalweg_console::{Console, Parts, Tasks};
 use thalweg_server::remote::{Question, RemoteAuth};
-use thalweg_server::{Pages, Reloader, Server};
+use thalweg_server::{More, Pages, Reloader, Server};
 
 use crate::setup::{self, Books, Setup};
 use crate::signals::{Hangups, told_to_stop};
@@ -106,12 +106,12 @@ impl House {
         let (hub, node) = (server.hub().clone(), server.hub().events().node());
         let remote = Remote::new(Arc::clone(&post), Arc::new(SystemClock), &node);
         books.register.tell(remote.clone());
-        let server = server.with_remote(Arc::new(Asks(remote)));
+        let server = server.with_remote(Arc::new(Asks(remote.clone())));
         setup.bind(&server)?;
         let Books { store, register } = books;
         let counts_waiting_max = setup.config.limits.counts_waiting_max;
         let places = setup.places();
-        let parts = Parts { hub, store, register, places, post, counts_waiting_max };
+        let parts = Parts { hub, store, register, places, post, remote, counts_waiting_max };
         let console = Console::new(parts).await.context("in the store of accounts")?;
         Ok(House { server, setup, policy: None, console: Some(console) })
     }
@@ -140,6 +140,11 @@ impl House {
             None => server.run(Pages { public, ..Pages::default() }, stop).await,
             Some((console, tasks)) => {
                 let operator = thalweg_console::router(&console);
+                let counted = console.clone();
+                let metrics: More = Arc::new(move || {
+                    let console = counted.clone();
+                    Box::pin(async move { console.metrics().await })
+                });
                 let public = public.merge(thalweg_console::public_router(&console));
                 let public = match demo {
                     Some(_) => public.merge(thalweg_console::demo_router(&console, CLOCK)),
@@ -148,7 +153,7 @@ impl House {
                 let (over, is_over) = tokio::sync::oneshot::channel::<()>();
                 // What the last publications came to is written down after they have ended.
                 let tasks = tokio::spawn(tasks.run(async { _ = is_over.await }));
-                server.run(Pages { public, operator }, stop).await;
+                server.run(Pages { public, operator, metrics: Some(metrics) }, stop).await;
                 drop(over);
                 let _ = tasks.await;
             }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 /// Somebody who is logged in.
 pub struct Console {
     port: u64,
-    cookie: String,
+    /// What shows who it is.
+    pub cookie: String,
 }
 
 impl Console {

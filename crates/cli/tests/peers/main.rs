@@ -18,4 +18,5 @@ mod nginx_rtmp;
 mod old_back_end;
 mod outage;
 mod rtmpdump;
+mod schemathesis;
 mod tls;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
+use crate::api::body::Body;
 use crate::api::domains::Domain;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
-use crate::api::lists::{Paging, Path};
+use crate::api::lists::{Paging, Path, searched};
 use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
 use crate::hooks::target::Target;
@@ -85,6 +86,7 @@ struct CallbackView {
 
 /// Which accounts.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     /// Part of a name or number.
     #[param(max_length = 100)]
@@ -180,7 +182,7 @@ pub(crate) async fn list(
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Answer<Accounts> {
     let (Query(which), page) = (which?, paging?.page()?);
-    let query = which.query.unwrap_or_default().to_lowercase();
+    let query = searched(which.query)?;
     let books = console.books();
     let fits = |a: &&Arc<model::Account>| {
         who.sees(&a.bizid) && (a.bizid.contains(&query) || a.name.to_lowercase().contains(&query))
@@ -199,9 +201,9 @@ pub(crate) async fn list(
 pub(crate) async fn add(
     State(console): State<Console>,
     OperatorOfAll(who): OperatorOfAll,
-    body: Result<Json<AccountChange>, JsonRejection>,
+    body: Result<Body<AccountChange>, ApiError>,
 ) -> Result<(StatusCode, Json<Account>), ApiError> {
-    let Json(wanted) = body?;
+    let Body(wanted) = body?;
     let bizid = wanted.bizid.clone().ok_or_else(|| ApiError::bad("bizid", "it needs a number"))?;
     if wanted.name.is_none() {
         return Err(ApiError::bad("name", "it needs a name"));
@@ -237,9 +239,9 @@ pub(crate) async fn change(
     State(console): State<Console>,
     Operator(who): Operator,
     Path(bizid): Path<String>,
-    body: Result<Json<AccountChange>, JsonRejection>,
+    body: Result<Body<AccountChange>, ApiError>,
 ) -> Answer<Account> {
-    let Json(change) = body?;
+    let Body(change) = body?;
     who.must_see(&bizid)?;
     if change.bizid.as_ref().is_some_and(|b| *b != bizid) {
         return Err(ApiError::bad("bizid", "a number cannot change: make another account"));
@@ -319,9 +321,9 @@ pub(crate) async fn revoke(
     State(console): State<Console>,
     Operator(who): Operator,
     Path(bizid): Path<String>,
-    body: Result<Json<Revoke>, JsonRejection>,
+    body: Result<Body<Revoke>, ApiError>,
 ) -> Answer<Account> {
-    let Json(Revoke { before, stream, undo }) = body?;
+    let Body(Revoke { before, stream, undo }) = body?;
     who.must_see(&bizid)?;
     let moment = (!undo).then(|| before.unwrap_or_else(now_unix_s));
     if stream

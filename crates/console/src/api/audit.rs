@@ -34,6 +34,7 @@ struct Entry {
 
 /// Of which account.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
 }

@@ -48,6 +48,7 @@ pub(crate) struct Callback {
 
 /// Which.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
     state: Option<DeliveryState>,

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::ApiError;
 use crate::api::accounts::{Account, edited, find};
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Operator;
 use crate::api::lists::Path;
@@ -99,9 +99,9 @@ pub(crate) async fn add(
     State(console): State<Console>,
     Operator(who): Operator,
     Path(bizid): Path<String>,
-    body: Result<Json<NewDomain>, JsonRejection>,
+    body: Result<Body<NewDomain>, ApiError>,
 ) -> Result<(StatusCode, Json<Account>), ApiError> {
-    let Json(wanted) = body?;
+    let Body(wanted) = body?;
     who.must_see(&bizid)?;
     let NewDomain { action, host, auth, validity_s, schemes, key } = wanted;
     if host.is_some() {
@@ -145,9 +145,9 @@ pub(crate) async fn change(
     State(console): State<Console>,
     Operator(who): Operator,
     Path((bizid, number)): Path<(String, u32)>,
-    body: Result<Json<DomainChange>, JsonRejection>,
+    body: Result<Body<DomainChange>, ApiError>,
 ) -> Answer<Account> {
-    let Json(DomainChange { host, auth, validity_s, schemes }) = body?;
+    let Body(DomainChange { host, auth, validity_s, schemes }) = body?;
     who.must_see(&bizid)?;
     if host.is_some() {
         may_name_hosts(&who)?;
@@ -213,9 +213,9 @@ pub(crate) async fn rotate(
     State(console): State<Console>,
     Operator(who): Operator,
     Path((bizid, number)): Path<(String, u32)>,
-    body: Result<Json<Rotate>, JsonRejection>,
+    body: Result<Body<Rotate>, ApiError>,
 ) -> Answer<Keys> {
-    let Json(Rotate { keep_backup, key }) = body?;
+    let Body(Rotate { keep_backup, key }) = body?;
     who.must_see(&bizid)?;
     let main = chosen_or_new(key)?;
     let mut keys = None;

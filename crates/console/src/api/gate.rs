@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 use thalweg_access::Preset;
 use utoipa::ToSchema;
 
 use crate::api::ApiError;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Reader};
 use crate::console::Console;
@@ -57,9 +57,9 @@ pub(crate) async fn show(State(console): State<Console>, _: Reader) -> Answer<Ga
 pub(crate) async fn set(
     State(console): State<Console>,
     Admin(who): Admin,
-    body: Result<Json<GateChange>, JsonRejection>,
+    body: Result<Body<GateChange>, ApiError>,
 ) -> Answer<Gate> {
-    let Json(GateChange { mode, preset, rows }) = body?;
+    let Body(GateChange { mode, preset, rows }) = body?;
     let old = console.books().gate.clone();
     let gate = match (preset, rows) {
         (Some(name), None) => {

@@ -38,6 +38,7 @@ struct Publication {
     /// The vendor's number.
     errcode: Option<u32>,
     cause: Option<String>,
+    /// Null while it goes on, and where nobody saw its end.
     bytes_in: Option<u64>,
     /// The URL's parameters; signatures are left out. Null where they are damaged.
     params: Option<String>,
@@ -45,6 +46,7 @@ struct Publication {
 
 /// From when to when.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Span {
     /// UNIX seconds; 30 days ago if it is not said.
     from: Option<u64>,
@@ -54,6 +56,7 @@ pub(crate) struct Span {
 
 /// Of which account.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
 }
@@ -117,7 +120,7 @@ impl From<model::Publication> for Publication {
             ended: end.map(|e| e.at_ms / 1000),
             errcode: end.map(|e| e.errcode),
             cause: end.map(|e| e.cause.clone()),
-            bytes_in: end.map(|e| e.bytes_in),
+            bytes_in: end.and_then(|e| e.bytes_in),
             params: p.params.map(|params| redact::params(params.reveal())),
             sequence: p.sequence,
             account: p.stream.account,

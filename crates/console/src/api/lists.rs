@@ -11,6 +11,7 @@ use crate::model::{PAGE_MAX, Page};
 
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct Paging {
     /// From 1.
@@ -41,6 +42,15 @@ impl Page {
     }
 }
 
+/// What a list is searched for, in lower case.
+pub(crate) fn searched(query: Option<String>) -> Result<String, ApiError> {
+    let query = query.unwrap_or_default();
+    match query.chars().count() <= QUERY_CHARS_MAX {
+        true => Ok(query.to_lowercase()),
+        false => Err(ApiError::bad("query", format!("at most {QUERY_CHARS_MAX} characters"))),
+    }
+}
+
 /// What a path names. One that cannot be is refused like everything else.
 #[derive(Debug)]
 pub(crate) struct Path<T>(pub(crate) T);
@@ -56,3 +66,5 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 const PAGE_USUAL: u64 = 50;
 const PAGES_MAX: u64 = 1_000_000;
+/// Longer than any name.
+const QUERY_CHARS_MAX: usize = 100;

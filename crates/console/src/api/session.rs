@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::ApiError;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Peer, Reader, SESSION_COOKIE, SameSite};
 use crate::auth::{NoHash, hash_password, new_secret};
@@ -73,9 +73,9 @@ pub(crate) async fn log_in(
     State(console): State<Console>,
     Peer(peer): Peer,
     _: SameSite,
-    body: Result<Json<LogIn>, JsonRejection>,
+    body: Result<Body<LogIn>, ApiError>,
 ) -> Result<Response, ApiError> {
-    let Json(LogIn { login, password }) = body?;
+    let Body(LogIn { login, password }) = body?;
     let login = login.trim().to_lowercase();
     let passwords = &console.inner.passwords;
     passwords.take_try(&login, peer).map_err(slow_down)?;
@@ -119,9 +119,9 @@ pub(crate) async fn log_out(
 pub(crate) async fn change_password(
     State(console): State<Console>,
     Reader(who): Reader,
-    body: Result<Json<ChangePassword>, JsonRejection>,
+    body: Result<Body<ChangePassword>, ApiError>,
 ) -> Result<axum::http::StatusCode, ApiError> {
-    let Json(ChangePassword { old, new }) = body?;
+    let Body(ChangePassword { old, new }) = body?;
     let Some((login, hash)) = who.session.clone() else {
         return Err(ApiError::forbidden("a token has no password"));
     };

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Peer, SameSite};
 use crate::api::session::{self, Password};
@@ -43,19 +43,22 @@ pub(crate) async fn state(State(console): State<Console>) -> Answer<SetupState> 
     (status = 200, body = session::Session),
     (status = 403, body = Refusal, description = "the token is wrong"),
     (status = 404, body = Refusal, description = "there is somebody already"),
+    (status = 409, body = Refusal, description = "somebody else was faster"),
+    (status = 429, body = Refusal, description = "too many tries; `Retry-After` says when"),
 ))]
 pub(crate) async fn begin(
     State(console): State<Console>,
     Peer(peer): Peer,
     _: SameSite,
-    body: Result<Json<Begin>, JsonRejection>,
+    body: Result<Body<Begin>, ApiError>,
 ) -> Result<Response, ApiError> {
-    let Json(Begin { token, login, password }) = body?;
+    let Body(Begin { token, login, password }) = body?;
     let known = console.setup().clone();
     let known = known.ok_or_else(|| ApiError::not_found("setup any more: log in"))?;
     console.inner.passwords.take_try("", peer).map_err(session::slow_down)?;
     if !known.is(&token) {
-        return Err(ApiError::forbidden("the token is not the one the program printed"));
+        let words = "the token is not the one the program printed";
+        return Err(ApiError::forbidden(words).at("token"));
     }
     let login = users::check_login(&login)?;
     let password_hash = hash_password(password.checked()?).await?;

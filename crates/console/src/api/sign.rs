@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 use thalweg_access as access;
 use thalweg_access::{Query, Request, Scheme, Verdict, Way, decide, explain};
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::api::ApiError;
 use crate::api::accounts::find;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Reader;
 use crate::check;
@@ -91,7 +91,8 @@ struct Play {
     rtmps: Option<String>,
     https_flv: Option<String>,
     wss: Option<String>,
-    /// For low delay, over UDP.
+    /// For low delay, over UDP. Null where the server or the account has that switched off, and where there
+    /// is no key to sign it with.
     rtc: Option<String>,
     /// Whether they would be refused without a signature.
     must_sign: bool,
@@ -133,6 +134,8 @@ pub(crate) struct Checked {
 /// How it fares under one rule.
 #[derive(Debug, Serialize, ToSchema)]
 struct Finding {
+    /// `account`, `standing`, `lists`, `bizid`, `signature`, `remote`, `udp`, and `outcome` at the end.
+    rule: &'static str,
     /// `ok`, `note` or `wrong`.
     verdict: &'static str,
     words: String,
@@ -146,9 +149,9 @@ struct Finding {
 pub(crate) async fn sign(
     State(console): State<Console>,
     Reader(who): Reader,
-    body: Result<Json<Sign>, JsonRejection>,
+    body: Result<Body<Sign>, ApiError>,
 ) -> Answer<Signed> {
-    let Json(Sign { account, app, name, valid_s, scheme, host, only }) = body?;
+    let Body(Sign { account, app, name, valid_s, scheme, host, only }) = body?;
     who.must_see(&account)?;
     find(&console, &account)?;
     // A URL to push is as good as a key.
@@ -189,9 +192,9 @@ pub(crate) async fn sign(
 pub(crate) async fn check_url(
     State(console): State<Console>,
     Reader(who): Reader,
-    body: Result<Json<CheckUrl>, JsonRejection>,
+    body: Result<Body<CheckUrl>, ApiError>,
 ) -> Answer<Checked> {
-    let Json(CheckUrl { url, action, way }) = body?;
+    let Body(CheckUrl { url, action, way }) = body?;
     let (address, usual) =
         check::parse(url.trim()).map_err(|why| ApiError::bad("url", why.to_string()))?;
     let policy = console.inner.register.reader().get();
@@ -218,6 +221,7 @@ pub(crate) async fn check_url(
     let now = now_unix_s();
     let reason = decide(&policy, &request, now).err();
     let finding = |f: access::Finding| Finding {
+        rule: f.rule,
         verdict: match f.verdict {
             Verdict::Good => "ok",
             Verdict::Odd => "note",

@@ -22,6 +22,7 @@ pub(crate) struct Statistics {
 
 /// Of what, from when to when.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
     /// With `name`: of one stream.

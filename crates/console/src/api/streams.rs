@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
 use crate::api::accounts::find;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
-use crate::api::lists::{Paging, Path};
+use crate::api::lists::{Paging, Path, searched};
 use crate::console::{Console, now_unix_s};
 use crate::graphs::Second;
 use crate::model::{self, StreamId};
@@ -32,13 +33,12 @@ pub(crate) struct Streams {
 pub(crate) struct Detail {
     #[serde(flatten)]
     stream: Stream,
-    forbidden: Option<Until>,
     /// The last five minutes, from when somebody first looked.
     seconds: Vec<Second>,
 }
 
 /// Until when a stream may not be published, and why.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct Until {
     until: u64,
     reason: String,
@@ -62,6 +62,7 @@ pub(crate) struct Forbidden {
 
 /// Which streams.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
     /// Part of `app/name`.
@@ -73,6 +74,7 @@ pub(crate) struct Which {
 
 /// Of which account.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Whose {
     account: Option<String>,
 }
@@ -113,7 +115,7 @@ pub(crate) async fn list(
 ) -> Answer<Streams> {
     let (Query(Which { account, query, live }), page) = (which?, paging?.page()?);
     let account = who.scope(account)?;
-    let query = query.unwrap_or_default().to_lowercase();
+    let query = searched(query)?;
     let fits = |s: &StreamSnapshot| {
         account.as_deref().is_none_or(|a| a == &*s.key.account)
             && live.is_none_or(|live| live == s.publisher.is_some())
@@ -123,7 +125,15 @@ pub(crate) async fn list(
     let mut found = console.inner.hub.snapshot(Instant::now()).streams;
     found.retain(fits);
     let total = found.len();
-    let streams = page.of(found).into_iter().map(Stream::from).collect();
+    let forbids = console.store().forbids(account.as_deref(), now_unix_s()).await;
+    // What is live is shown whether the store works or not.
+    let forbids: BTreeMap<_, _> =
+        forbids.unwrap_or_default().into_iter().map(|f| (f.stream.key(), Until::of(f))).collect();
+    let view = |s: StreamSnapshot| {
+        let forbidden = forbids.get(&s.key).cloned();
+        Stream { forbidden, ..Stream::from(s) }
+    };
+    let streams = page.of(found).into_iter().map(view).collect();
     Ok(Json(Streams { streams, total }))
 }
 
@@ -142,15 +152,15 @@ pub(crate) async fn show(
     let key = id.key();
     let stream = console.inner.hub.stream(&key, Instant::now()).map(Stream::from);
     let forbids = console.store().forbids(Some(&id.account), now_unix_s()).await?;
-    let forbidden = forbids.into_iter().find(|f| f.stream == id);
+    let forbidden = forbids.into_iter().find(|f| f.stream == id).map(Until::of);
     // One that may not be published is worth a page, though it is not there.
     let stream = match (stream, &forbidden) {
         (Some(stream), _) => stream,
         (None, Some(_)) => Stream::absent(&key),
         (None, None) => return Err(ApiError::not_found(format!("stream {key} now"))),
     };
-    let forbidden = forbidden.map(|f| Until { until: f.until, reason: f.reason });
-    Ok(Json(Detail { stream, forbidden, seconds: console.inner.graphs.of(&key) }))
+    let stream = Stream { forbidden, ..stream };
+    Ok(Json(Detail { stream, seconds: console.inner.graphs.of(&key) }))
 }
 
 /// Sends a stream's publisher away. It may come back.
@@ -181,9 +191,9 @@ pub(crate) async fn forbid(
     State(console): State<Console>,
     Operator(who): Operator,
     Path(path): Path<(String, String, String)>,
-    body: Result<Json<Forbid>, JsonRejection>,
+    body: Result<Body<Forbid>, ApiError>,
 ) -> Answer<Forbidden> {
-    let (id, Json(Forbid { until, reason })) = (StreamId::of(path), body?);
+    let (id, Body(Forbid { until, reason })) = (StreamId::of(path), body?);
     who.must_see(&id.account)?;
     find(&console, &id.account)?;
     let now = now_unix_s();
@@ -191,7 +201,10 @@ pub(crate) async fn forbid(
     if until <= now || until - now > FORBID_S_MAX {
         return Err(ApiError::bad("until", "a moment to come, in 90 days at most"));
     }
-    let reason: String = reason.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect();
+    let reason = reason.unwrap_or_default();
+    if reason.chars().count() > REASON_CHARS_MAX {
+        return Err(ApiError::bad("reason", format!("at most {REASON_CHARS_MAX} characters")));
+    }
     forbid_stream(&console, &id, until, reason.clone()).await?;
     let detail = format!("{} until {until}: {reason}", id.key());
     console.note(&who, Some(&id.account), "stream.forbid", detail).await;
@@ -288,6 +301,8 @@ pub(crate) struct Stream {
     app: String,
     name: String,
     live: bool,
+    /// Null unless nobody may publish it.
+    forbidden: Option<Until>,
     publisher: Option<Publisher>,
     video: Option<Video>,
     audio: Option<Audio>,
@@ -299,6 +314,12 @@ pub(crate) struct Stream {
     jumps: u64,
     frames_skipped: u64,
     log: Log,
+}
+
+impl Until {
+    fn of(forbid: model::Forbid) -> Until {
+        Until { until: forbid.until, reason: forbid.reason }
+    }
 }
 
 impl Stream {
@@ -357,6 +378,7 @@ impl From<StreamSnapshot> for Stream {
             app: s.key.app.to_string(),
             name: s.key.name.to_string(),
             live: s.publisher.is_some(),
+            forbidden: None,
             publisher: s.publisher.map(Publisher::from),
             video: s.video.map(Video::from),
             audio: s.audio.map(Audio::from),

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Admin;
 use crate::api::lists::Path;
@@ -72,9 +72,9 @@ pub(crate) async fn list(State(console): State<Console>, _: Admin) -> Answer<Tok
 pub(crate) async fn add(
     State(console): State<Console>,
     Admin(who): Admin,
-    body: Result<Json<NewToken>, JsonRejection>,
+    body: Result<Body<NewToken>, ApiError>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
-    let Json(NewToken { name, role, account, expires }) = body?;
+    let Body(NewToken { name, role, account, expires }) = body?;
     users::check_account(&console, account.as_deref(), role)?;
     let name = name.trim().to_owned();
     if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::ApiError;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::Admin;
 use crate::api::lists::Path;
@@ -74,9 +74,9 @@ pub(crate) async fn list(State(console): State<Console>, _: Admin) -> Answer<Use
 pub(crate) async fn add(
     State(console): State<Console>,
     Admin(who): Admin,
-    body: Result<Json<NewUser>, JsonRejection>,
+    body: Result<Body<NewUser>, ApiError>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
-    let Json(NewUser { login, password, role, account }) = body?;
+    let Body(NewUser { login, password, role, account }) = body?;
     let login = check_login(&login)?;
     check_account(&console, account.as_deref(), role)?;
     let password_hash = hash_password(password.checked()?).await?;
@@ -98,14 +98,15 @@ pub(crate) async fn add(
 #[utoipa::path(patch, path = "/api/v1/users/{login}", params(("login" = String, Path)),
     request_body = UserChange, responses(
     (status = 200, body = User), (status = 400, body = Refusal), (status = 404, body = Refusal),
+    (status = 409, body = Refusal, description = "nobody else is an administrator"),
 ))]
 pub(crate) async fn change(
     State(console): State<Console>,
     Admin(who): Admin,
     Path(login): Path<String>,
-    body: Result<Json<UserChange>, JsonRejection>,
+    body: Result<Body<UserChange>, ApiError>,
 ) -> Answer<User> {
-    let Json(change) = body?;
+    let Body(change) = body?;
     let password = match change.password {
         Some(password) => Some(hash_password(password.checked()?).await?),
         None => None,

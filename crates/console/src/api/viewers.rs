@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use thalweg_hub::{StreamKey, ViewerFilter, ViewerSnapshot};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
+use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
 use crate::api::lists::{Paging, Path};
@@ -41,6 +42,7 @@ struct Viewer {
 
 /// Which viewers.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Which {
     account: Option<String>,
     /// With `name`: of one stream.
@@ -102,9 +104,9 @@ pub(crate) async fn kick(
     State(console): State<Console>,
     Operator(who): Operator,
     Path(id): Path<u64>,
-    body: Result<Json<Kick>, JsonRejection>,
+    body: Result<Body<Kick>, ApiError>,
 ) -> Answer<Kicked> {
-    let Json(Kick { for_s }) = body?;
+    let Body(Kick { for_s }) = body?;
     if for_s > FOR_S_MAX {
         return Err(ApiError::bad("for", format!("0 to {FOR_S_MAX} seconds")));
     }

@@ -197,16 +197,18 @@ impl Call<'_> {
     fn channel(&self) -> Result<StreamId, Refusal> {
         let name = self.params.get("channel_id").copied().filter(|n| !n.is_empty());
         let name = name.ok_or_else(|| bad("Param.s.channel_id is missing"))?;
-        let live = self.live().find(|s| &*s.key.name == name);
         let app = self.params.get("path").copied().filter(|p| !p.is_empty());
-        Ok(match (app, live) {
-            (None, Some(live)) => StreamId::from(&live),
-            (app, _) => StreamId {
-                account: self.account.bizid.clone(),
-                app: app.unwrap_or(USUAL_APP).to_owned(),
-                name: name.to_owned(),
-            },
-        })
+        let said = StreamId {
+            account: self.account.bizid.clone(),
+            app: app.unwrap_or(USUAL_APP).to_owned(),
+            name: name.to_owned(),
+        };
+        // All others are looked at only when it is not where it usually is.
+        if app.is_some() || self.console.inner.hub.is_live(&said.key()) {
+            return Ok(said);
+        }
+        let elsewhere = self.live().find(|s| &*s.key.name == name);
+        Ok(elsewhere.map_or(said, |live| StreamId::from(&live)))
     }
 
     /// The account's streams that are published now.

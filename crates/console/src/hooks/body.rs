@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn an_end_says_how_long_and_why() {
         let (at_ms, cause) = (1_705_300_924_750, "the publisher deleted its stream".to_owned());
-        let end = PublicationEnd { at_ms, errcode: 1, cause, bytes_in: 7 };
+        let end = PublicationEnd { at_ms, errcode: 1, cause, bytes_in: Some(7) };
         let body = value(&ended(&publication(), &end, "here"));
         for (field, want) in [
             ("event_type", json!(0)),

@@ -300,7 +300,7 @@ impl Writer {
             self.open.insert(sequence.clone(), publication);
             let cause = "the server stopped without saying goodbye".to_owned();
             let at_ms = at_ms.max(alive_ms);
-            let end = PublicationEnd { at_ms, errcode: CRASHED, cause, bytes_in: 0 };
+            let end = PublicationEnd { at_ms, errcode: CRASHED, cause, bytes_in: None };
             self.end(&sequence, end).await;
         }
     }
@@ -345,7 +345,7 @@ impl Writer {
         for sequence in &look.dead {
             let cause = "nobody knows: its end was one event too many".to_owned();
             let at_ms = self.clock.now_ms();
-            let end = PublicationEnd { at_ms, errcode: END_LOST, cause, bytes_in: 0 };
+            let end = PublicationEnd { at_ms, errcode: END_LOST, cause, bytes_in: None };
             self.end(sequence, end).await;
         }
         let live = self.live();
@@ -408,7 +408,7 @@ impl Writer {
 
 fn how(ended: &PublishEnded, at_ms: u64) -> PublicationEnd {
     let PublishEnded { errcode, cause, bytes_in, .. } = ended;
-    PublicationEnd { at_ms, errcode: *errcode, cause: cause.clone(), bytes_in: *bytes_in }
+    PublicationEnd { at_ms, errcode: *errcode, cause: cause.clone(), bytes_in: Some(*bytes_in) }
 }
 
 fn delivery(stream: &StreamId, event: u32, body: Secret, at_ms: u64) -> Delivery {

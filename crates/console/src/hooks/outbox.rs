@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::hooks::body;
 use crate::hooks::post::{Message, Post};
 use crate::hooks::target::Target;
+use crate::metrics::{Count, Text};
 use crate::model::{Account, Delivery, DeliveryState};
 use crate::store::{Store, StoreError};
 
@@ -29,6 +30,7 @@ pub struct Outbox {
     clock: Arc<dyn Clock>,
     health: Health,
     bell: Arc<Notify>,
+    told: Arc<Told>,
 }
 
 /// Tells the outbox that there is something new in the store, and has it try again what was given up.
@@ -37,6 +39,16 @@ pub struct Postman {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     bell: Arc<Notify>,
+    told: Arc<Told>,
+}
+
+/// What came of the tries so far.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    delivered: Count,
+    /// To be tried again.
+    missed: Count,
+    given_up: Count,
 }
 
 /// Why something is not tried again.
@@ -61,13 +73,14 @@ impl Outbox {
         clock: Arc<dyn Clock>,
         health: Health,
     ) -> Outbox {
-        Outbox { store, post, clock, health, bell: Arc::default() }
+        Outbox { store, post, clock, health, bell: Arc::default(), told: Arc::default() }
     }
 
     /// To be told of news.
     pub fn postman(&self) -> Postman {
-        let Outbox { store, clock, bell, .. } = self;
-        Postman { store: Arc::clone(store), clock: Arc::clone(clock), bell: Arc::clone(bell) }
+        let Outbox { store, clock, bell, told, .. } = self;
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        Postman { store, clock, bell: Arc::clone(bell), told: Arc::clone(told) }
     }
 
     /// Delivers until it is dropped.
@@ -137,12 +150,15 @@ impl Outbox {
         let Delivery { account, event, stream, state, tries, outcome, .. } = &delivery;
         match state {
             DeliveryState::Delivered => {
+                self.told.delivered.add(1);
                 tracing::debug!(%account, event, %stream, tries, "callback delivered");
             }
             DeliveryState::Pending => {
+                self.told.missed.add(1);
                 tracing::warn!(%account, event, %stream, tries, %outcome, "callback not delivered: again");
             }
             DeliveryState::Failed => {
+                self.told.given_up.add(1);
                 tracing::error!(%account, event, %stream, tries, %outcome, "callback given up");
             }
         }
@@ -185,6 +201,10 @@ impl Postman {
         self.bell.notify_one();
     }
 
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
     /// Has something tried again that was given up: at once, and before what came later. `account`
     /// is the one account whose deliveries the asker may touch.
     ///
@@ -203,6 +223,18 @@ impl Postman {
         self.store.put_outcome(&delivery).await?;
         self.ring();
         Ok(delivery)
+    }
+}
+
+impl Told {
+    pub(crate) fn write(&self, text: &mut Text) {
+        text.family("callbacks", "counter", "Tries to deliver a callback, by what came of them");
+        let Told { delivered, missed, given_up } = self;
+        for (outcome, count) in
+            [("delivered", delivered), ("missed", missed), ("given-up", given_up)]
+        {
+            text.sample("callbacks_total", &[("outcome", outcome)], count.get());
+        }
     }
 }
 

@@ -43,10 +43,14 @@ impl Database {
         Database::open(Kind::Postgres, url).await
     }
 
+    /// One connection of one's own to a server's database.
+    pub(super) async fn connect(url: &str) -> Result<AnyConnection> {
+        install_drivers();
+        AnyConnection::connect(url).await.map_err(|e| unopened(&e))
+    }
+
     async fn open(kind: Kind, url: &str) -> Result<Database> {
-        // An error says that they are there already.
-        let drivers = &[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER];
-        let _ = sqlx::any::install_drivers(drivers);
+        install_drivers();
         if kind == Kind::Sqlite {
             // A pool would try for long what cannot be, and not say why.
             let first = async || -> std::result::Result<(), sqlx::Error> {
@@ -82,6 +86,12 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn install_drivers() {
+    // An error says that they are there already.
+    let drivers = &[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER];
+    let _ = sqlx::any::install_drivers(drivers);
 }
 
 async fn pool(kind: Kind, url: &str, connections: u32, first: &[&'static str]) -> Result<AnyPool> {

@@ -60,6 +60,14 @@ pub(super) async fn next(store: &SqlStore) -> Result<Vec<Delivery>> {
     rows.iter().map(|row| delivery(&store.vault, row)).collect()
 }
 
+pub(super) async fn waiting(store: &SqlStore) -> Result<(u64, Option<u64>)> {
+    let mut step = store.database.read().await?;
+    let count = sqlx::query(WAITING).fetch_one(&mut *step).await?.number("n")?;
+    let oldest = sqlx::query(OLDEST).fetch_optional(&mut *step).await?;
+    step.commit().await?;
+    Ok((count, oldest.map(|row| row.number("made_ms")).transpose()?))
+}
+
 pub(super) async fn put_outcome(store: &SqlStore, delivery: &Delivery) -> Result<()> {
     let mut step = store.database.write().await?;
     // Its account may be gone meanwhile, and the delivery with it: then there is nothing to write.
@@ -126,6 +134,10 @@ fn delivery(vault: &Vault, row: &AnyRow) -> Result<Delivery> {
 pub(super) const NEXT: &str = "SELECT * FROM deliveries
     WHERE id IN (SELECT MIN(id) FROM deliveries WHERE state = 'pending' GROUP BY account)
     ORDER BY id";
+
+pub(super) const WAITING: &str = "SELECT COUNT(*) AS n FROM deliveries WHERE state = 'pending'";
+pub(super) const OLDEST: &str =
+    "SELECT made_ms FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT 1";
 
 // Which deliveries a list has.
 pub(super) const OF_ACCOUNT: &str = "WHERE account = $1";

@@ -137,10 +137,8 @@ pub(super) async fn use_token(
             .await?;
     let Some(mut token) = row.map(|row| token_of(&row)).transpose()? else { return Ok(None) };
     let minute = now - now % 60;
-    if token.last_used.is_none_or(|used| used < minute) {
-        if note_use(store, token.id, minute).await {
-            token.last_used = Some(minute);
-        }
+    if token.last_used.is_none_or(|used| used < minute) && note_use(store, token.id, minute).await {
+        token.last_used = Some(minute);
     }
     Ok(Some(token))
 }

@@ -51,6 +51,8 @@ fn questions() -> Vec<(String, &'static str)> {
     all.extend(of_table("audits", "id DESC", &filters));
     let others = [
         (publications::OPEN, "publications_by_end"),
+        (deliveries::WAITING, "USING COVERING INDEX deliveries_of_"),
+        (deliveries::OLDEST, "deliveries_of_state"),
         (deliveries::NEXT, "USING COVERING INDEX deliveries_of_both"),
         (statistics::OF_STREAM, "(account=? AND app=? AND name=? AND at>? AND at<?)"),
         (statistics::OF_ACCOUNT, "(account=? AND at>? AND at<?)"),

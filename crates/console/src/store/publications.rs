@@ -36,7 +36,7 @@ pub(super) async fn began(
     .bind(end.map(|end| number(end.at_ms)))
     .bind(end.map(|end| i64::from(end.errcode)))
     .bind(end.map(|end| row::text(&end.cause)))
-    .bind(end.map(|end| number(end.bytes_in)))
+    .bind(end.and_then(|end| end.bytes_in).map(number))
     .execute(&mut *step)
     .await?;
     if let Some(delivery) = tell {
@@ -60,7 +60,7 @@ pub(super) async fn ended(
     .bind(number(end.at_ms))
     .bind(i64::from(end.errcode))
     .bind(row::text(&end.cause))
-    .bind(number(end.bytes_in))
+    .bind(end.bytes_in.map(number))
     .execute(&mut *step)
     .await?;
     if !has_changed(&result) {
@@ -181,7 +181,7 @@ fn publication(vault: &Vault, row: &AnyRow) -> Result<Publication> {
             at_ms,
             errcode: row.small("errcode")?,
             cause: row.text("cause")?,
-            bytes_in: row.number("bytes_in")?,
+            bytes_in: row.maybe_number("bytes_in")?,
         }),
         None => None,
     };

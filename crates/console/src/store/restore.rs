@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use sqlx::AssertSqlSafe;
 
 use super::backup::{BackupError, FORMAT, Header, Summary, TABLES, Trailer};
+use super::claim::claim;
 use super::database::Step;
 use super::migrate::{self, SCHEMA};
 use super::open::{fits, now};
@@ -24,11 +25,12 @@ type Result<T> = std::result::Result<T, BackupError>;
 /// would not read again.
 ///
 /// # Errors
-/// When the file is not whole, or the key that its secrets need is not there; without `replace`, when
-/// the store has anything in it. Then nothing has been changed.
+/// When the file is not whole, or the key that its secrets need is not there; when a server is running on
+/// the store; without `replace`, when it has anything in it. Then nothing has been changed.
 pub async fn restore(place: &Place, file: &Path, replace: bool) -> Result<Summary> {
     let backup = Backup::check(file)?;
     let key = backup.key(place)?;
+    let _claim = claim(place).await?;
     let database = place.database(true).await?;
     migrate::migrate(&database, now()).await?;
 

@@ -150,6 +150,10 @@ impl Store for SqlStore {
         deliveries::next(self).await
     }
 
+    async fn waiting_deliveries(&self) -> Result<(u64, Option<u64>)> {
+        deliveries::waiting(self).await
+    }
+
     async fn put_outcome(&self, delivery: &Delivery) -> Result<()> {
         deliveries::put_outcome(self, delivery).await
     }

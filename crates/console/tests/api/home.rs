@@ -10,14 +10,16 @@ use axum::Router;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use thalweg_access::{Action, Query, Reason, Request, Way, decide};
+use thalweg_console::clock::SystemClock;
 use thalweg_console::hooks::post::{Message, Post, Undelivered};
 use thalweg_console::model::{
     Account, Delivery, DeliveryState, Publication, Role, Secret, StreamId, Token, User,
 };
 use thalweg_console::register::NoChange;
+use thalweg_console::remote::Remote;
 use thalweg_console::store::{self, Place, Store};
 use thalweg_console::urls::{Places, UdpPlace};
-use thalweg_console::{Console, Parts, Register};
+use thalweg_console::{Console, Parts, Register, Tasks};
 use thalweg_hub::{Hub, InProcess, Limits, Protocol, Publication as Seat, Publisher, Watching};
 use thalweg_hub::{StreamKey, Ticket};
 use thalweg_testkit::folder::Folder;
@@ -32,6 +34,9 @@ pub(crate) struct Home {
     pub(crate) register: Arc<Register>,
     pub(crate) console: Console,
     pub(crate) router: Router,
+    pub(crate) remote: Remote,
+    /// What goes on beside requests, where a story has it go on.
+    pub(crate) tasks: Option<Tasks>,
     folder: Folder,
 }
 
@@ -67,17 +72,19 @@ impl Home {
         let hub = Hub::new(Limits::default(), InProcess::default());
         let first = || Ok::<_, NoChange>(first);
         let register = Arc::new(Register::open(Arc::clone(&store), first).await.unwrap());
+        let remote = Remote::new(Arc::new(Nowhere), Arc::new(SystemClock), "local");
         let parts = Parts {
             hub: hub.clone(),
             store: Arc::clone(&store),
             register: Arc::clone(&register),
             places: places(),
             post: Arc::new(Nowhere),
+            remote: remote.clone(),
             counts_waiting_max: 1000,
         };
-        let (console, _) = Console::new(parts).await.unwrap();
+        let (console, tasks) = Console::new(parts).await.unwrap();
         let router = thalweg_console::router(&console);
-        Home { hub, store, register, console, router, folder }
+        Home { hub, store, register, console, router, remote, tasks: Some(tasks), folder }
     }
 
     /// Somebody with a token of a role, for one account or for all.

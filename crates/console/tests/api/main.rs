@@ -8,6 +8,7 @@ mod home;
 mod keys;
 mod many;
 mod matrix;
+mod metrics;
 mod openapi;
 mod roles;
 mod sessions;

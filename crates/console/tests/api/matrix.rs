@@ -27,7 +27,6 @@ const LOGGED_IN: [u16; 7] = [401, 200, 200, 200, 200, 200, 200];
 const SEES: [u16; 7] = [401, 200, 200, 200, 200, 200, 404];
 /// Things of an account that its operators may do.
 const DOES: [u16; 7] = [401, 403, 200, 200, 403, 200, 404];
-const MAKES: [u16; 7] = [401, 403, 201, 201, 403, 201, 404];
 /// What only operators of all accounts may make.
 const HOUSE_MAKES: [u16; 7] = [401, 403, 201, 201, 403, 403, 404];
 /// What the account itself may not change.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::home::Home;
 
 /// Method and path of each operation, from the document.
 pub(crate) fn operations() -> BTreeSet<(String, String)> {
@@ -43,6 +45,44 @@ fn every_operation_has_an_id_of_its_own_and_a_sentence() {
             assert!(!summary.is_empty(), "{method} {path} says nothing of itself");
         }
     }
+}
+
+#[test]
+fn every_parameter_is_where_it_is_said_to_be_and_every_refusal_is_named() {
+    let document: Value = serde_json::from_str(&thalweg_console::openapi()).unwrap();
+    for (path, all) in document["paths"].as_object().unwrap() {
+        for (method, operation) in all.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters {
+                let name = parameter["name"].as_str().unwrap();
+                let is_in_path = path.contains(&format!("{{{name}}}"));
+                let want = if is_in_path { "path" } else { "query" };
+                assert_eq!(parameter["in"], want, "{method} {path}: {name}");
+            }
+            let says = |status: &str| operation["responses"].get(status).is_some();
+            let is_public = operation.get("security").is_none();
+            assert!(says("503") && (is_public || says("401")), "{method} {path}");
+            assert!(operation.get("requestBody").is_none() || says("422"), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_forbids_is_refused() {
+    let home = Home::new("document").await;
+    let admin = home.admin().await;
+    let long = "0".repeat(101);
+    for list in ["accounts", "streams"] {
+        let path = format!("/api/v1/{list}?query={long}");
+        assert_eq!(admin.get(&path).await.refuses(400).1, "query");
+    }
+    let forbid = "/api/v1/streams/1/live/room/forbid";
+    let reason = json!({ "reason": "0".repeat(201) });
+    assert_eq!(admin.post(forbid, reason).await.refuses(400).1, "reason");
+    // The values without their names.
+    admin.post(forbid, json!([null, null])).await.refuses(422);
+    admin.patch("/api/v1/users/root", json!([null, null])).await.refuses(422);
+    admin.post(forbid, json!({})).await.is(200);
 }
 
 #[test]

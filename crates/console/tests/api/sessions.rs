@@ -32,7 +32,7 @@ async fn the_first_administrator_is_made_once_and_with_the_printed_token_only() 
     let anyone = nobody(&home);
     assert_eq!(anyone.get("/api/v1/setup").await.is(200)["needed"], true);
     let with = |token: &str| json!({ "token": token, "login": "anna", "password": PASSWORD });
-    anyone.post("/api/v1/setup", with("guessed")).await.refuses(403);
+    assert_eq!(anyone.post("/api/v1/setup", with("guessed")).await.refuses(403).1, "token");
     let token = home.console.setup_token().unwrap();
     let short = json!({ "token": token.reveal(), "login": "anna", "password": "short" });
     assert_eq!(anyone.post("/api/v1/setup", short).await.refuses(400).1, "password");

@@ -112,6 +112,9 @@ async fn what_is_forbidden_stays_so_over_a_restart_until_its_moment() {
     let until = now() + 1000;
     let wanted = json!({ "until": until, "reason": "a copyright" });
     admin.post(&path("forbid"), wanted).await.is(200);
+    let list = admin.get("/api/v1/streams").await.is(200);
+    let why = json!({ "until": until, "reason": "a copyright" });
+    assert_eq!(list["streams"][0]["forbidden"], why, "{list}");
     drop(seat);
 
     let home = home.restarted().await;
@@ -162,7 +165,8 @@ async fn the_history_is_newest_first_and_has_pages_and_no_signatures() {
         home.store.publication_began(&publication, None).await.unwrap();
         if n == 6 {
             let cause = "the publisher deleted its stream".to_owned();
-            let end = PublicationEnd { at_ms: began_ms(9), errcode: 1, cause, bytes_in: 1000 };
+            let end =
+                PublicationEnd { at_ms: began_ms(9), errcode: 1, cause, bytes_in: Some(1000) };
             home.store.publication_ended(&publication.sequence, &end, None).await.unwrap();
         }
     }

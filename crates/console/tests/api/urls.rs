@@ -53,7 +53,9 @@ async fn what_is_signed_here_is_good_here() {
         let other = push.replace("/room?", "/other?");
         let checked = check(&admin, &other, json!({ "action": "push" })).await;
         assert_eq!((&checked["accepted"], &checked["reason"]), (&json!(false), &json!("auth-bad")));
-        assert!(checked["findings"].as_array().unwrap().iter().any(|f| f["verdict"] == "wrong"));
+        let is_wrong = |f: &&Value| f["verdict"] == "wrong";
+        let wrong = checked["findings"].as_array().unwrap().iter().find(is_wrong).unwrap();
+        assert_eq!(wrong["rule"], "signature", "{wrong}");
     }
 }
 

@@ -328,6 +328,9 @@ impl Store for Memory {
         })
         .await
     }
+    async fn waiting_deliveries(&self) -> Result<(u64, Option<u64>)> {
+        absent()
+    }
     async fn put_outcome(&self, delivery: &Delivery) -> Result<()> {
         self.work(|all| all.deliveries[delivery.id as usize - 1] = delivery.clone()).await
     }

@@ -16,9 +16,11 @@ use crate::values::{ALL, account, delivery};
 pub(crate) async fn each_account_waits_for_its_oldest(home: Home) {
     let store = home.open().await;
     assert_eq!(store.next_deliveries().await.unwrap(), []);
+    assert_eq!(store.waiting_deliveries().await.unwrap(), (0, None));
     for (account, made_ms) in [("7", 1), ("8", 2), ("7", 3), ("8", 4)] {
         store.add_delivery(&delivery(account, made_ms)).await.unwrap();
     }
+    assert_eq!(store.waiting_deliveries().await.unwrap(), (4, Some(1)));
     let next = store.next_deliveries().await.unwrap();
     let made: Vec<u64> = next.iter().map(|d| d.made_ms).collect();
     assert_eq!(made, [1, 2]);
@@ -31,6 +33,7 @@ pub(crate) async fn each_account_waits_for_its_oldest(home: Home) {
     let next = store.next_deliveries().await.unwrap();
     assert_eq!(next[0], later);
     assert_eq!((next.len(), next[1].made_ms), (2, 4));
+    assert_eq!(store.waiting_deliveries().await.unwrap(), (3, Some(1)));
     assert_eq!(store.delivery(delivered.id).await.unwrap(), Some(delivered));
     assert_eq!(store.delivery(99).await.unwrap(), None);
     // What is gone has no outcome.

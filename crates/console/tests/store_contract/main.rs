@@ -65,6 +65,7 @@ contract! {
     statistics::a_thousand_streams_fit_in_a_batch,
     rest::audit_rows_are_newest_first,
     rest::settings_are_kept,
+    rest::a_store_is_for_one_server_at_a_time,
     rest::what_is_old_is_forgotten,
     rest::whoever_opens_it_again_finds_all,
     rest::strange_text_comes_back,

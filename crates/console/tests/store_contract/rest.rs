@@ -1,7 +1,9 @@
 //! Audit, settings, what is forgotten, and what is not.
 
+use std::time::Duration;
+
 use thalweg_console::model::{Audit, Delivery, DeliveryState, Page, Publication};
-use thalweg_console::store::Prune;
+use thalweg_console::store::{self, Prune};
 
 use crate::home::Home;
 use crate::values::{
@@ -96,4 +98,17 @@ pub(crate) async fn strange_text_comes_back(home: Home) {
     store.publication_began(&one, None).await.unwrap();
     let kept = store.publications(None, Some(&one.stream), 0, 2, ALL).await.unwrap();
     assert_eq!(kept.items[0].agent, "a\u{fffd}b");
+}
+
+pub(crate) async fn a_store_is_for_one_server_at_a_time(home: Home) {
+    let first = store::claim(&home.place).await.unwrap();
+    let second = store::claim(&home.place).await.unwrap_err();
+    assert!(second.to_string().contains("another server is running on it"), "{second}");
+    // Whoever only looks need not.
+    home.open().await.accounts().await.unwrap();
+    drop(first);
+    // A database notices soon that nobody is there any more.
+    while store::claim(&home.place).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -120,7 +120,7 @@ pub(crate) fn publication(sequence: &str, stream: &StreamId, began_ms: u64) -> P
 }
 
 pub(crate) fn end(at_ms: u64) -> PublicationEnd {
-    PublicationEnd { at_ms, errcode: 3, cause: "it was over".to_owned(), bytes_in: 1 << 40 }
+    PublicationEnd { at_ms, errcode: 3, cause: "it was over".to_owned(), bytes_in: Some(1 << 40) }
 }
 
 pub(crate) fn delivery(account: &str, made_ms: u64) -> Delivery {
