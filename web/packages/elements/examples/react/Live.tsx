@@ -20,7 +20,7 @@ export function Live({ src, httpOrigin = '' }: { src: string; httpOrigin?: strin
         objectFit="fillCrop"
         autoplay
         muted
-        style={{ width: '100%', aspectRatio: '16 / 9' }}
+        style={{ width: '100%', height: 'auto', aspectRatio: '16 / 9' }}
         onstatechange={({ detail }) => setState(detail)}
         onnetstatus={({ detail }) => setKbps(detail.info.netSpeed)}
       />
