@@ -27,6 +27,7 @@ pub(crate) struct Setup {
     /// The accounts, where they are in a store.
     pub(crate) books: Option<Books>,
     /// That the store is this server's, where there is one and this is a server.
+    #[expect(dead_code, reason = "what counts is that it is held")]
     pub(crate) claim: Option<Claim>,
 }
 
