@@ -17,19 +17,19 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#number(1);
+    return this.#bytes[this.#skip(1)] as number;
   }
 
   u16(): number {
-    return this.#number(2);
+    return this.u8() * 0x100 + this.u8();
   }
 
   u24(): number {
-    return this.#number(3);
+    return this.u16() * 0x100 + this.u8();
   }
 
   u32(): number {
-    return this.#number(4);
+    return this.u16() * 0x10000 + this.u16();
   }
 
   /** 24 bits with a sign. */
@@ -39,9 +39,8 @@ export class Reader {
 
   /** The next `length` bytes: a view. */
   take(length: number): Uint8Array {
-    if (length > this.left) throw new Misbehaved('cut short');
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    const from = this.#skip(length);
+    return this.#bytes.subarray(from, from + length);
   }
 
   /** Four characters, as they stand there. */
@@ -54,10 +53,12 @@ export class Reader {
     return this.take(this.left);
   }
 
-  #number(bytes: number): number {
-    let value = 0;
-    for (const byte of this.take(bytes)) value = value * 256 + byte;
-    return value;
+  /** Where the next `length` bytes begin, which are there. */
+  #skip(length: number): number {
+    const from = this.#at;
+    if (length > this.#bytes.length - from) throw new Misbehaved('cut short');
+    this.#at = from + length;
+    return from;
   }
 }
 
@@ -109,7 +110,8 @@ export class Bits {
 
 /** Writes bytes one after the other; its memory doubles as it fills. */
 export class Writer {
-  #bytes = new Uint8Array(256);
+  #bytes = new Uint8Array(1024);
+  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   /** Bytes written so far. */
@@ -123,20 +125,28 @@ export class Writer {
   }
 
   u8(...values: number[]): this {
-    this.#room(values.length).set(values);
+    let at = this.#room(values.length);
+    for (const value of values) this.#bytes[at++] = value;
     return this;
   }
 
   u16(value: number): this {
-    return this.u8(value >>> 8, value & 0xff);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value);
+    return this;
   }
 
   u24(value: number): this {
-    return this.u8((value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+    const at = this.#room(3);
+    this.#view.setUint16(at, value >>> 8);
+    this.#view.setUint8(at + 2, value);
+    return this;
   }
 
   u32(value: number): this {
-    return this.u8((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
+    return this;
   }
 
   /** A number of up to 2^53, in 64 bits. */
@@ -145,34 +155,40 @@ export class Writer {
   }
 
   raw(bytes: Uint8Array): this {
-    this.#room(bytes.length).set(bytes);
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
   /** Characters of one byte each, such as a FourCC. */
   ascii(text: string): this {
-    return this.u8(...[...text].map((c) => c.charCodeAt(0) & 0xff));
+    let at = this.#room(text.length);
+    for (let n = 0; n < text.length; n++) this.#bytes[at++] = text.charCodeAt(n);
+    return this;
   }
 
   zeros(count: number): this {
-    this.#room(count).fill(0);
+    const at = this.#room(count);
+    this.#bytes.fill(0, at, at + count);
     return this;
   }
 
   /** Writes 32 bits over what stands at `at`. */
   setU32(at: number, value: number): void {
-    new DataView(this.#bytes.buffer).setUint32(at, value);
+    this.#view.setUint32(at, value);
   }
 
-  #room(count: number): Uint8Array {
+  /** Where the next `count` bytes go. The memory may be another one afterwards. */
+  #room(count: number): number {
     const from = this.#length;
     this.#length += count;
     if (this.#length > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
       grown.set(this.#bytes.subarray(0, from));
       this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
     }
-    return this.#bytes.subarray(from, this.#length);
+    return from;
   }
 }
 

@@ -58,44 +58,58 @@ export function initSegment(track: Track): Uint8Array<ArrayBuffer> {
   return out.bytes.slice();
 }
 
-/** A media segment: samples that begin at `time`, in the track's units. */
+/**
+ * A media segment: samples that begin at `time`, in the track's units. It is written ten times a second, so plainly:
+ *
+ * ```text
+ * moof | mfhd: sequence | traf | tfhd: track | tfdt: time | trun: duration, size, flags, offset of each sample | mdat
+ * ```
+ */
 export function mediaSegment(sequence: number, time: number, samples: readonly Sample[]): Uint8Array<ArrayBuffer> {
-  const out = new Writer();
-  const bytes = samples.reduce((sum, sample) => sum + sample.data.length, 0);
-  let dataOffsetAt = 0;
-  box(out, 'moof', () => {
-    fullBox(out, 'mfhd', 0, 0, () => out.u32(sequence));
-    box(out, 'traf', () => {
-      fullBox(out, 'tfhd', 0, TFHD_BASE_IS_MOOF, () => out.u32(TRACK_ID));
-      fullBox(out, 'tfdt', 1, 0, () => out.u64(time));
-      fullBox(out, 'trun', 1, TRUN_FLAGS, () => {
-        out.u32(samples.length);
-        dataOffsetAt = out.length;
-        out.u32(0);
-        for (const { duration, data, key, offset } of samples) {
-          out
-            .u32(duration)
-            .u32(data.length)
-            .u32(key ? FLAGS_KEY : FLAGS_OTHER)
-            .u32(offset);
-        }
-      });
-    });
-  });
-  out.setU32(dataOffsetAt, out.length + BOX_HEADER_BYTES);
-  out.u32(bytes + BOX_HEADER_BYTES).ascii('mdat');
-  return concat(out.bytes, bytes, samples);
-}
-
-/** Every payload is copied once, from where it came to where it goes. */
-function concat(head: Uint8Array, bytes: number, samples: readonly Sample[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(head.length + bytes);
-  out.set(head);
-  let at = head.length;
-  for (const { data } of samples) {
-    out.set(data, at);
-    at += data.length;
+  const runBytes = 20 + 16 * samples.length;
+  const moofBytes = 68 + runBytes;
+  let dataBytes = 0;
+  for (const { data } of samples) dataBytes += data.length;
+  const out = new Uint8Array(moofBytes + BOX_HEADER_BYTES + dataBytes);
+  const view = new DataView(out.buffer);
+  let at = 0;
+  const put = (value: number) => {
+    view.setUint32(at, value);
+    at += 4;
+  };
+  put(moofBytes);
+  put(Box.moof);
+  put(16);
+  put(Box.mfhd);
+  put(0);
+  put(sequence);
+  put(44 + runBytes);
+  put(Box.traf);
+  put(16);
+  put(Box.tfhd);
+  put(TFHD_BASE_IS_MOOF);
+  put(TRACK_ID);
+  put(20);
+  put(Box.tfdt);
+  put(VERSION_1);
+  put(Math.floor(time / 2 ** 32));
+  put(time % 2 ** 32);
+  put(runBytes);
+  put(Box.trun);
+  put(VERSION_1 | TRUN_FLAGS);
+  put(samples.length);
+  put(moofBytes + BOX_HEADER_BYTES);
+  let dataAt = moofBytes + BOX_HEADER_BYTES;
+  for (const { duration, data, key, offset } of samples) {
+    put(duration);
+    put(data.length);
+    put(key ? FLAGS_KEY : FLAGS_OTHER);
+    put(offset);
+    out.set(data, dataAt);
+    dataAt += data.length;
   }
+  put(dataBytes + BOX_HEADER_BYTES);
+  put(Box.mdat);
   return out;
 }
 
@@ -211,6 +225,17 @@ const VIDEO_BOXES: Partial<Record<Codec, readonly [entry: string, config: string
   av1: ['av01', 'av1C'],
   vp9: ['vp09', 'vpcC'],
 };
+/** Names of boxes, as numbers. */
+const Box = {
+  moof: 0x6d6f6f66,
+  mfhd: 0x6d666864,
+  traf: 0x74726166,
+  tfhd: 0x74666864,
+  tfdt: 0x74666474,
+  trun: 0x7472756e,
+  mdat: 0x6d646174,
+} as const;
+const VERSION_1 = 0x01000000;
 const TRACK_ID = 1;
 const BOX_HEADER_BYTES = 8;
 const DESCRIPTOR_HEADER_BYTES = 5;

@@ -71,11 +71,15 @@ export function levelsOf(jitter: number, settings: CacheSettings): Levels {
   return { start: min, target, high: max };
 }
 
-/** Stands still until there is enough; starts at the live edge when there is far more. */
+/**
+ * Stands still until there is enough. A server begins at a key frame, which may be far deeper than was asked for: the
+ * first picture is there at once, and play starts where it should. Later, what came late is seen.
+ */
 function fill({ buffered, hasPlayed, isLast }: Tank, { start, target, high }: Levels): Act {
   const wanted = hasPlayed ? target : start;
   const wait = buffered < wanted && !(isLast && buffered > DRY_S);
-  return { rate: 1, seek: buffered > high + SKIP_S ? target : null, wait };
+  const isDeep = !isLast && buffered > (hasPlayed ? high + SKIP_S : start + EASE_START_S);
+  return { rate: 1, seek: isDeep ? wanted + EASE_END_S : null, wait };
 }
 
 /** The fuller, the faster: hardly above the target, clearly above `high`; and then until the target is reached. */

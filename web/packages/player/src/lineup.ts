@@ -30,6 +30,8 @@ export class Lineup {
   #since: number | null = null;
   #hasKey = false;
   readonly #seen: Kinds = { video: false, audio: false };
+  /** A configuration that can be read has come. */
+  #hasVideoConfig = false;
   /** Sound that needs no configuration has come. */
   #hasPlainSound = false;
   /** Stream time of the latest frames, and between the latest pictures, ms. */
@@ -44,6 +46,7 @@ export class Lineup {
     this.#excluded[kind] = true;
     // What plays goes on without it from the next key frame on, if it had it.
     this.#configs[kind] = null;
+    if (kind === 'video') this.#hasVideoConfig = false;
     if (this.#kinds?.[kind]) this.restart();
   }
 
@@ -65,7 +68,7 @@ export class Lineup {
     const { kind } = frame;
     if (kind === 'data' || this.#excluded[kind]) return null;
     this.#seen[kind] = true;
-    if (frame.config) this.#configs[kind] = { ...frame, data: frame.data.slice() };
+    if (frame.config) this.#configure(kind, frame);
     this.#measure(kind, frame);
     if (this.#kinds === null) return this.#gather(frame, now, announced);
     const wanted = this.#wanted(frame, this.#kinds);
@@ -76,6 +79,11 @@ export class Lineup {
   /** Takes the time: what was waited for may not come. */
   tick(now: number, announced: Announced): Go | null {
     return this.#kinds === null ? this.#ready(now, announced) : null;
+  }
+
+  #configure(kind: 'video' | 'audio', frame: Frame): void {
+    this.#configs[kind] = { ...frame, data: frame.data.slice() };
+    if (kind === 'video') this.#hasVideoConfig = videoTrack(frame) !== null;
   }
 
   #measure(kind: 'video' | 'audio', { config, codec, dts }: Frame): void {
@@ -149,10 +157,6 @@ export class Lineup {
   #mayBegin(now: number): boolean {
     while ((this.#begins[0] ?? now) < now - BEGINS_WITHIN_MS) this.#begins.shift();
     return this.#begins.length < BEGINS_MAX;
-  }
-
-  get #hasVideoConfig(): boolean {
-    return this.#configs.video !== null && videoTrack(this.#configs.video) !== null;
   }
 
   get #hasAudio(): boolean {

@@ -24,6 +24,7 @@ export class LiveMeter {
   #mediaBytes = { video: 0, audio: 0 };
   #last: { video: number | null; audio: number | null } = { video: null, audio: null };
   #pictures = 0;
+  readonly #intervals: number[] = [];
   #lastKey: number | null = null;
   #gopMs = 0;
   #before: { now: number; shown: number; pictures: number } | null = null;
@@ -47,13 +48,21 @@ export class LiveMeter {
   frame({ kind, config, key, dts, data }: Frame, now: number): void {
     if (kind === 'data' || config) return;
     this.#mediaBytes[kind] += data.length;
+    const before = this.#last[kind] ?? dts;
     this.#last[kind] = dts;
     this.#arrivals.add(dts, now);
     if (kind === 'audio') return;
+    if (this.#pictures > 0 && Math.abs(dts - before) < LEAP_MS) this.#intervals.push(Math.abs(dts - before));
+    if (this.#intervals.length > INTERVALS) this.#intervals.shift();
     this.#pictures += 1;
     if (!key) return;
     if (this.#lastKey !== null && dts > this.#lastKey) this.#gopMs = dts - this.#lastKey;
     this.#lastKey = dts;
+  }
+
+  /** How far apart pictures are in the stream of late, at most, ms. */
+  get intervalMs(): number {
+    return Math.max(0, ...this.#intervals);
   }
 
   /** Puts together how it fares, and begins to count anew: once a second. */
@@ -124,24 +133,25 @@ class Arrivals {
   }
 }
 
-/** Finds where the picture stood still, of the moments that pictures were shown. */
+/** Finds where the picture stood still, by how many were shown: a callback for each would make the page draw itself. */
 export class Stutters {
-  #last: { at: number; mediaTime: number } | null = null;
+  #last: { at: number; shown: number } | null = null;
 
-  /** The next picture has nothing to do with the last one: a pause, a hidden page. */
+  /** The next picture has nothing to do with the last one: a pause, a hidden page, a skip. */
   reset(): void {
     this.#last = null;
   }
 
   /**
-   * A picture of `mediaTime` was shown at `at`, both ms, not necessarily the next one; answers for how long the picture
-   * stood still, where that is longer than `threshold`. What the pictures are apart in the stream itself does not count.
+   * So many pictures were shown by `now`, ms; answers for how long the last one stood still, when it does no more, where
+   * that is longer than `threshold`.
    */
-  shown(at: number, mediaTime: number, threshold: number): number | null {
+  see(now: number, shown: number, threshold: number): number | null {
     const last = this.#last;
-    this.#last = { at, mediaTime };
-    if (last === null) return null;
-    const still = at - last.at - Math.max(0, mediaTime - last.mediaTime);
+    if (last?.shown === shown) return null;
+    this.#last = { at: now, shown };
+    if (last === null || shown < last.shown) return null;
+    const still = now - last.at;
     return still > threshold ? still : null;
   }
 }
@@ -155,6 +165,8 @@ function grade(jitterMs: number, hasMedia: boolean): number {
 
 /** 200 ms is a server that gathers its writes; beyond 1 s the least cache runs dry. */
 const GRADES_MS = [200, 400, 700, 1000, 3000];
+/** More than the deepest cache of a stream with few pictures. */
+const INTERVALS = 50;
 const START_MS = 500;
 const WINDOW_S = 10;
 /** Another clock, not another way. */

@@ -49,6 +49,8 @@ class Live implements Engine {
   #unevenAt = 0;
   /** `filling`: pictures stand still until there is enough. `barred`: the browser waits for a gesture. */
   #phase: 'filling' | 'playing' | 'barred' = 'filling';
+  /** When what is there will have been shown, if nothing more comes. */
+  #dryAt = 0;
   #isPaused = false;
   #hasPlayed = false;
   #saidLoading = false;
@@ -151,6 +153,9 @@ class Live implements Engine {
       this.#sourceEnded({ kind: 'lost', code: State.TransportFailed, message: error.message });
       return;
     }
+    if (this.#current !== null) this.#lookForStutter(this.#current, now);
+    // Who has enough takes it in with the next tick: the fewer appends the better.
+    if (this.#phase === 'playing' && this.#dryAt - now > ENOUGH_MS) return;
     this.#feed();
     this.#step();
   }
@@ -199,7 +204,7 @@ class Live implements Engine {
         failed: (message) => this.#sinkFailed(showing, message),
         overflowed: () => this.#sinkFailed(showing, 'there was no room for what came'),
         changed: () => this.#changed(showing),
-        shown: (at, mediaTime) => this.#shown(showing, at, mediaTime),
+        pictured: () => this.#pictured(showing),
       });
       this.#coming?.close(false);
       this.#coming = null;
@@ -231,7 +236,15 @@ class Live implements Engine {
       }
     }
     this.#step();
+    if (this.#current !== null) this.#lookAt(this.#current, now);
     if (now - this.#statusAt >= STATUS_MS && !this.#ended) this.#readStatus(now);
+  }
+
+  /** Looks whether what should move does. */
+  #lookAt(showing: Showing, now: number): void {
+    this.#lookForStutter(showing, now);
+    const shouldMove = this.#phase === 'playing' && !this.#isPaused && !showing.video.seeking;
+    if (showing.isStuck(now, shouldMove)) this.#sinkFailed(showing, 'the pictures do not go on');
   }
 
   /** Holds the delay. */
@@ -241,14 +254,13 @@ class Live implements Engine {
     if (this.#coming !== null) this.#handOver(showing, this.#coming);
     const now = this.#current;
     if (now === null) return;
-    now.watch(performance.now());
-    now.sink.trim();
     if (this.#isPaused || now.video.seeking) return;
-    if (now.isStuck(performance.now(), this.#phase === 'playing')) this.#sinkFailed(now, 'the pictures do not go on');
     if (this.#phase === 'barred') return;
+    const buffered = now.isDry ? 0 : now.sink.ahead;
+    this.#dryAt = performance.now() + buffered * 1000;
     const act = decide(
       {
-        buffered: now.isDry ? 0 : now.sink.ahead,
+        buffered,
         jitter: this.#meter.jitter,
         playing: this.#phase === 'playing',
         hasPlayed: this.#hasPlayed,
@@ -257,7 +269,7 @@ class Live implements Engine {
       },
       this.#settings,
     );
-    if (act.seek !== null) this.#skip(now, act.seek);
+    if (act.seek !== null && now.hasMedia) this.#skip(now, act.seek);
     if (now.video.playbackRate !== act.rate) now.video.playbackRate = act.rate;
     if (act.wait && this.#phase === 'playing') this.#fill(true);
     else if (!act.wait && this.#phase === 'filling' && now.hasMedia) this.#play(now);
@@ -377,18 +389,23 @@ class Live implements Engine {
     this.#step();
   }
 
-  /** A picture of `mediaTime` is on the screen since `at`, both ms. */
-  #shown(showing: Showing, at: number, mediaTime: number): void {
-    if (showing !== this.#current || this.#isOver) return;
-    if (!this.#hasPicture) {
-      this.#hasPicture = true;
-      this.#tell(State.FirstPicture, 'the first picture is on the screen');
+  #pictured(showing: Showing): void {
+    if (showing !== this.#current || this.#isOver || this.#hasPicture) return;
+    this.#hasPicture = true;
+    this.#tell(State.FirstPicture, 'the first picture is on the screen');
+  }
+
+  /** Looks whether the picture stood still, for longer than it does in the stream itself. */
+  #lookForStutter(showing: Showing, now: number): void {
+    if (!this.#hasPlayed || this.#isPaused || this.#phase === 'barred' || this.#isHidden) {
+      this.#stutters.reset();
+      return;
     }
-    const isWatched = this.#hasPlayed && !this.#isPaused && this.#phase !== 'barred';
-    const gap = this.#stutters.shown(at, mediaTime, this.#settings.stutterMs);
-    if (gap === null || !isWatched) return;
+    const threshold = Math.max(this.#settings.stutterMs, OWN_FACTOR * this.#meter.intervalMs);
+    const still = this.#stutters.see(now, showing.shownPictures, threshold);
+    if (still === null) return;
     this.#meter.freezes += 1;
-    const gapMs = Math.round(gap);
+    const gapMs = Math.round(still);
     this.#tell(State.Stutter, `the picture stood still for ${gapMs} ms`, { gapMs });
   }
 
@@ -413,6 +430,7 @@ class Live implements Engine {
   #readStatus(now: number): void {
     this.#statusAt = now;
     const showing = this.#current;
+    showing?.sink.trim();
     const { high } = levelsOf(this.#meter.jitter, this.#settings);
     this.#meter.read({
       now,
@@ -488,14 +506,19 @@ function withCache(url: string, start: number): string {
   return ms === SERVER_CACHE_MS ? url : withParameter(url, 'cache', String(ms));
 }
 
-const TICK_MS = 100;
+/** Few, because each takes media in, which is what costs most. */
+const TICK_MS = 400;
+/** With so much left what comes may wait for the tick, even one that is late. */
+const ENOUGH_MS = 700;
 const STATUS_MS = 1000;
 /** A server answers for a stream whose publisher has yet to come after 10 s. */
 const ANSWER_MS_MAX = 15_000;
 /** Media comes many times a second; a publisher that comes back within this is waited for on the same connection. */
 const SILENCE_MS_MAX = 10_000;
+/** Pictures that come so much more rarely than usual stand still. */
+const OWN_FACTOR = 1.5;
 const UNEVEN_MS = 10_000;
-/** So little is left when what has begun anew takes over: two ticks. */
+/** So little is left when what has begun anew takes over: by then everything that comes is looked at. */
 const HAND_OVER_S = 0.2;
 /** What is left when all is played: less than a picture. */
 const END_S = 0.03;

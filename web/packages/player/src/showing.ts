@@ -7,17 +7,15 @@ import type { Stage } from './stage';
 export interface ShowingEvents extends SinkEvents {
   /** There is media, or the picture has another size. */
   changed(): void;
-  /** A picture of `mediaTime` is on the screen since `at`, both ms. */
-  shown(at: number, mediaTime: number): void;
+  /** The first picture is on the screen. */
+  pictured(): void;
 }
 
 export class Showing {
   readonly sink: MseSink;
   readonly #stage: Stage;
-  readonly #kinds: Kinds;
   readonly #events: ShowingEvents;
   #callback: number | null = null;
-  #watchedAt = Number.NEGATIVE_INFINITY;
   #movedAt: number | null = null;
   #movedTo = -1;
   isFailed = false;
@@ -26,7 +24,6 @@ export class Showing {
 
   constructor(stage: Stage, kinds: Kinds, muted: boolean, events: ShowingEvents) {
     this.#stage = stage;
-    this.#kinds = kinds;
     this.#events = events;
     this.sink = new MseSink(stage.document, kinds, events);
     const { video } = this.sink;
@@ -34,7 +31,7 @@ export class Showing {
     for (const name of CHANGES) video.addEventListener(name, this.#onChange);
     video.addEventListener('waiting', this.#onWaiting);
     stage.prepare(video);
-    this.watch(performance.now());
+    if (kinds.video) this.#awaitPicture();
   }
 
   get video(): HTMLVideoElement {
@@ -93,19 +90,18 @@ export class Showing {
     this.#events.changed();
   };
 
-  /** Asks when the next picture is shown. Each answer makes the page draw itself anew: a few a second are enough. */
-  watch(now: number): void {
-    if (!this.#kinds.video || this.#callback !== null || now - this.#watchedAt < WATCH_MS) return;
-    this.#watchedAt = now;
-    // Firefox learned it late; without it no stutter is seen, and the first picture is when there is one.
-    if (!CAN_WATCH) {
-      if (this.hasMedia) this.#events.shown(now, this.video.currentTime * 1000);
-      return;
+  /** Asks for the first picture only: for each answer the page draws itself anew. */
+  #awaitPicture(): void {
+    const { video } = this;
+    if (CAN_WATCH) {
+      this.#callback = video.requestVideoFrameCallback(() => {
+        this.#callback = null;
+        this.#events.pictured();
+      });
+    } else {
+      // Firefox learned it late.
+      video.addEventListener('loadeddata', () => this.#events.pictured(), { once: true });
     }
-    this.#callback = this.video.requestVideoFrameCallback((_, { presentationTime, mediaTime }) => {
-      this.#callback = null;
-      this.#events.shown(presentationTime, mediaTime * 1000);
-    });
   }
 }
 
@@ -122,7 +118,6 @@ function stillOf(video: HTMLVideoElement): HTMLCanvasElement | null {
 }
 
 const CAN_WATCH = 'requestVideoFrameCallback' in (globalThis.HTMLVideoElement?.prototype ?? {});
-const WATCH_MS = 200;
 /** Events after which a showing may be another one. */
 const CHANGES = ['loadedmetadata', 'loadeddata', 'canplay', 'resize', 'playing', 'ended', 'seeked'] as const;
 /** The element waits: with so little left it has run dry, with more it decodes. */

@@ -62,8 +62,21 @@ describe('automatic', () => {
     expect(slow.for(0.2).playing).toBe(true);
   });
 
+  it('starts where it should, however deep the server begins', () => {
+    const story = new Story(AUTO).at(4.7);
+    expect([story.playing, story.seeks]).toEqual([true, 1]);
+    expect(story.buffered).toBeCloseTo(1.1);
+    expect(story.for(60).seeks).toBe(1);
+  });
+
+  it('shows what came late, as long as that is not too much', () => {
+    const story = new Story(AUTO).at(1.2).for(2, 0).at(2.5);
+    expect([story.playing, story.seeks]).toEqual([true, 0]);
+    expect(story.buffered).toBeCloseTo(2.5);
+  });
+
   it('stays between min and max on a good network, without a wait or a skip', () => {
-    const story = new Story(AUTO).at(1.9).for(600);
+    const story = new Story(AUTO).at(1.2).for(1).at(0.7).for(600);
     expect(story.buffered).toBeGreaterThan(0.9);
     expect(story.buffered).toBeLessThan(1.4);
     expect([story.waits, story.seeks]).toEqual([0, 0]);
@@ -109,7 +122,7 @@ describe('automatic', () => {
 
 describe('speedy', () => {
   it('holds the least delay', () => {
-    const story = new Story(SPEEDY).at(2.4).for(60);
+    const story = new Story(SPEEDY).at(1.2).for(1).at(1.2).for(60);
     expect(story.buffered).toBeGreaterThan(0.8);
     expect(story.buffered).toBeLessThan(1.3);
     expect(story.waits).toBe(0);

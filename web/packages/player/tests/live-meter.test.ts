@@ -73,19 +73,30 @@ describe('how unevenly frames come', () => {
 });
 
 describe('a stutter', () => {
-  it('is a picture that stands still for longer than the threshold', () => {
+  it('is a picture that stands still for longer than the threshold, told when it moves again', () => {
     const stutters = new Stutters();
-    expect(stutters.shown(0, 0, 800)).toBeNull();
-    expect(stutters.shown(700, 40, 800)).toBeNull();
-    expect(stutters.shown(1600, 80, 800)).toBe(860);
-    // Three pictures went by before it stood still.
-    expect(stutters.shown(2700, 200, 800)).toBe(980);
+    const seen = [
+      [0, 1],
+      [100, 4],
+      [900, 4],
+      [1000, 4],
+      [1100, 6],
+      [1200, 9],
+    ].map(([now = 0, shown = 0]) => stutters.see(now, shown, 800));
+    expect(seen).toEqual([null, null, null, null, 1000, null]);
   });
 
-  it('is none where the stream itself has so few pictures, or after a pause', () => {
+  it('is none after a pause, and none where an element begins to count anew', () => {
     const stutters = new Stutters();
-    for (let n = 0; n < 5; n++) expect(stutters.shown(n * 1000, n * 1000, 800)).toBeNull();
+    stutters.see(0, 5, 800);
     stutters.reset();
-    expect(stutters.shown(60_000, 5000, 800)).toBeNull();
+    expect(stutters.see(5000, 6, 800)).toBeNull();
+    expect(stutters.see(9000, 1, 800)).toBeNull();
+  });
+
+  it('and how far apart pictures are in the stream is known', () => {
+    const meter = new LiveMeter();
+    for (const dts of [0, 40, 80, 1080, 20_000_000, 20_000_040]) meter.frame(frame('video', dts, 1), dts);
+    expect(meter.intervalMs).toBe(1000);
   });
 });

@@ -45,16 +45,16 @@ export class Demuxer {
    * {@link Misbehaved} where the bytes are not FLV, and is of no more use then; frames before the damage have come.
    */
   *read(input: Uint8Array): Generator<Frame> {
-    let rest = input;
+    let at = 0;
     for (;;) {
       const missing = this.#wanted - this.#held.length;
-      if (rest.length < missing) break;
-      const last = rest.subarray(0, missing);
-      rest = rest.subarray(missing);
-      const frame = this.#handle(this.#join(last));
+      if (input.length - at < missing) break;
+      const piece = this.#join(input.subarray(at, at + missing));
+      at += missing;
+      const frame = this.#handle(piece);
       if (frame !== null) yield frame;
     }
-    if (rest.length > 0) this.#held.push(rest);
+    if (at < input.length) this.#held.push(input.subarray(at));
   }
 
   /** A piece that is whole with `last`: a view of what came, where all of it came together. */
@@ -112,13 +112,11 @@ export class Demuxer {
    * ```
    */
   #tagHeader(bytes: Uint8Array): Tag {
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const first = view.getUint8(0);
-    if ((first & 0xc0) !== 0 || (view.getUint32(7) & 0xffffff) !== 0) throw new Misbehaved('the FLV is damaged');
-    const length = view.getUint32(0) & 0xffffff;
+    const [first = 0, l0 = 0, l1 = 0, l2 = 0, t0 = 0, t1 = 0, t2 = 0, t3 = 0, s0 = 0, s1 = 0, s2 = 0] = bytes;
+    if ((first & 0xc0) !== 0 || (s0 | s1 | s2) !== 0) throw new Misbehaved('the FLV is damaged');
+    const length = (l0 << 16) | (l1 << 8) | l2;
     if (length > this.#tagBytesMax) throw new Misbehaved(`a tag of ${length} bytes`);
-    const timestamp = ((view.getUint32(4) >>> 8) | (view.getUint8(7) << 24)) >>> 0;
-    return { type: first & 0x1f, length, timestamp };
+    return { type: first & 0x1f, length, timestamp: ((t3 << 24) | (t0 << 16) | (t1 << 8) | t2) >>> 0 };
   }
 }
 
