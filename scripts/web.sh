@@ -18,12 +18,14 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
     exit 1
 }
 
-# What is installed belongs to one lock file: it is kept until that changes.
+# What is installed belongs to a lock file: it is kept until that changes.
 install() {
-    stamp=web/node_modules/.lock
-    cmp -s web/package-lock.json "$stamp" && return
-    (cd web && npm ci --no-audit --no-fund --loglevel=error)
-    cp web/package-lock.json "$stamp"
+    for part in web miniprogram; do
+        stamp=$part/node_modules/.lock
+        cmp -s $part/package-lock.json "$stamp" && continue
+        (cd $part && npm ci --no-audit --no-fund --loglevel=error)
+        cp $part/package-lock.json "$stamp"
+    done
 }
 
 case "${1:-}" in

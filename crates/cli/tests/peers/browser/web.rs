@@ -1,5 +1,5 @@
 //! The elements and the demo, as a browser sees them: each test of `web/e2e` with the program that was just built.
-//! They measure, so that each has the machine to itself (`.config/nextest.toml`).
+//! Those that measure have the machine to themselves (`.config/nextest.toml`).
 
 use std::path::Path;
 use std::process::Command;
