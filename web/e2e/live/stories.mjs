@@ -432,16 +432,16 @@ export const CRAFTED_STORIES = {
     const page = await cast.viewer();
     await page.play(cast.crafted.url('pictures-stop'));
     await page.said(PLAYING);
-    const count = () => page.page.evaluate(() => document.querySelectorAll('#host video').length);
-    assert.equal(await count(), 1);
     // The last picture stays while there is only sound, and then there are pictures again.
-    await until(async () => (await page.video())?.videoWidth === 0, PATIENCE_MS, 'sound alone').catch(() => undefined);
-    await until(
-      async () => (await page.video())?.videoWidth > 0 && (await page.seen()).statuses.at(-1)?.videoFPS > 10,
-      PATIENCE_MS,
-      'pictures',
-    );
+    const isStill = () =>
+      page.page.evaluate(() => {
+        const [canvas, video] = ['canvas', 'video'].map((name) => document.querySelector(`#host ${name}`));
+        return canvas?.width === 320 && !canvas.hidden && video?.hidden === true && !video.paused;
+      });
+    await until(isStill, PATIENCE_MS, 'the last picture, and sound');
+    await until(async () => (await page.video())?.videoWidth === 320, PATIENCE_MS, 'pictures');
     await page.moves();
+    assert.equal(await page.page.evaluate(() => document.querySelectorAll('#host *').length), 1);
     assert.ok(!(await page.codes()).includes(RECONNECTING));
     await page.leaves();
   },

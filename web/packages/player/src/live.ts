@@ -365,8 +365,9 @@ class Live implements Engine {
     this.#coming = null;
     this.#current = coming;
     this.#stutters.reset();
-    this.#stage.show(coming.video);
-    current.close(false);
+    if (coming.kinds.video) coming.show();
+    // Where pictures have stopped the last one stays.
+    current.close(!coming.kinds.video);
     this.#phase = this.#phase === 'barred' ? 'barred' : 'filling';
     this.#changed(coming);
   }
@@ -385,7 +386,7 @@ class Live implements Engine {
       const { videoWidth: width, videoHeight: height } = video;
       this.#tell(State.SizeChanged, `the picture has ${size}`, { width, height });
     }
-    if (showing.hasMedia) this.#stage.show(video);
+    if (showing.hasMedia) showing.show();
     this.#step();
   }
 

@@ -13,6 +13,7 @@ export interface ShowingEvents extends SinkEvents {
 
 export class Showing {
   readonly sink: MseSink;
+  readonly kinds: Kinds;
   readonly #stage: Stage;
   readonly #events: ShowingEvents;
   #callback: number | null = null;
@@ -24,6 +25,7 @@ export class Showing {
 
   constructor(stage: Stage, kinds: Kinds, muted: boolean, events: ShowingEvents) {
     this.#stage = stage;
+    this.kinds = kinds;
     this.#events = events;
     this.sink = new MseSink(stage.document, kinds, events);
     const { video } = this.sink;
@@ -65,6 +67,11 @@ export class Showing {
     const still = now - this.#movedAt;
     if (still > HOLE_MS && this.sink.stepOverHole()) return false;
     return still > STUCK_MS;
+  }
+
+  /** Puts it on the stage. Sound alone takes no picture away. */
+  show(): void {
+    if (this.kinds.video || this.#stage.shown === null) this.#stage.show(this.video);
   }
 
   /** Lets go of everything; with `keepPicture` the last one stays on the stage. */
