@@ -180,14 +180,17 @@ async function long(cast, minutes) {
     await cdp.send('HeapProfiler.collectGarbage');
     const { usedSize } = await cdp.send('Runtime.getHeapUsage');
     const late = percentiles(lateness(seen.pictures));
-    const apart = Math.max(...offsets(seen).map(Math.abs));
-    const row = {
+    const apart = percentiles(offsets(seen).map(Math.abs));
+    report.minutes.push({
       minute,
       p95Ms: Math.round(late.p95),
-      apartMs: Math.round(apart),
+      apartP50Ms: Math.round(apart.p50),
+      apartMs: Math.round(apart.p95),
       heapKb: Math.round(usedSize / 1024),
-    };
-    report.minutes.push({ ...row, pictures: late.n, beeps: seen.beeps.length, freezes: seen.freezes });
+      pictures: late.n,
+      beeps: seen.beeps.length,
+      freezes: seen.freezes,
+    });
     console.log(JSON.stringify(report.minutes.at(-1)));
     if (seen.ends.length > 0) throw new Error(`it ended: ${JSON.stringify(seen.ends)}`);
   }
