@@ -219,16 +219,17 @@ function check(body) {
   const text = String(body.url ?? '');
   if (!/^(rtmps?|https?|wss?):\/\//.test(text)) throw wrong('url', 'the URL should begin with rtmp://, http:// or ws://, or these with an s: rtmps://');
   const url = new URL(text.replace(/^[a-z]+:/, 'http:'));
-  const found = [{ verdict: 'ok', words: `host ${url.hostname} is not a known domain, so it counts as account 1` }, { verdict: 'ok', words: 'a signature is compulsory for a push here' }];
+  const found = [{ rule: 'account', verdict: 'ok', words: `host ${url.hostname} is not a known domain, so it counts as account 1` }, { rule: 'signature', verdict: 'ok', words: 'a signature is compulsory for a push here' }];
   const time = url.searchParams.get('txTime');
   const secret = url.searchParams.get('txSecret');
-  if (!time || !secret) return { accepted: false, action: 'push', reason: 'auth-missing', message: 'the URL is not signed: it needs txSecret and txTime, or tw and sig', findings: [...found, { verdict: 'wrong', words: 'there is no txSecret, nor a tw' }] };
+  if (!time || !secret) return { accepted: false, action: 'push', reason: 'auth-missing', message: 'the URL is not signed: it needs txSecret and txTime, or tw and sig', findings: [...found, { rule: 'signature', verdict: 'wrong', words: 'there is no txSecret, nor a tw' }] };
   const at = parseInt(time, 16);
   const name = url.pathname.split('/').pop().replace(/\.flv$/, '');
   const good = [...state.accounts.values()].some((a) => a.domains.some((d) => [d.main, d.backup].some((k) => k && createHash('md5').update(k + name + time).digest('hex') === secret.toLowerCase())));
-  found.push(good ? { verdict: 'ok', words: 'the signature fits the push key of account 1' } : { verdict: 'wrong', words: 'the signature does not fit: another key, another stream name, or a changed character' });
-  found.push(at > now() ? { verdict: 'ok', words: `txTime, hexadecimal: the URL is good for ${Math.floor((at - now()) / 3600)} hours more` } : { verdict: 'wrong', words: `txTime, hexadecimal: the URL expired ${now() - at} s ago` });
+  found.push(good ? { rule: 'signature', verdict: 'ok', words: 'the signature fits the push key of account 1' } : { rule: 'signature', verdict: 'wrong', words: 'the signature does not fit: another key, another stream name, or a changed character' });
+  found.push(at > now() ? { rule: 'signature', verdict: 'ok', words: `txTime, hexadecimal: the URL is good for ${Math.floor((at - now()) / 3600)} hours more` } : { rule: 'signature', verdict: 'wrong', words: `txTime, hexadecimal: the URL expired ${now() - at} s ago` });
   const accepted = good && at > now();
+  found.push(accepted ? { rule: 'outcome', verdict: 'ok', words: 'a push with this URL is allowed' } : { rule: 'outcome', verdict: 'wrong', words: `a push with this URL is refused, ${good ? 'auth-expired' : 'auth-bad'}` });
   return { accepted, action: 'push', reason: accepted ? null : good ? 'auth-expired' : 'auth-bad', message: accepted ? null : good ? 'the URL has expired: sign a new one' : 'the signature is wrong: another key, another stream name, or a changed character', findings: found };
 }
 

@@ -33,6 +33,10 @@ describe('the dictionaries know the server’s codes', () => {
     expect(codes(cause.matchAll(/=> (\d+),/g)).filter((code) => !told.includes(code))).toEqual([]);
   });
 
+  test('what the check of a URL looks at', () => {
+    expect(keys(en.rules)).toEqual(codes(source('crates/access/src/explain.rs').matchAll(/(?:let |\.)rule = "([a-z]+)"/g)));
+  });
+
   test('what does not work', () => {
     const said = codes(source('crates/console/src/api/overview.rs').matchAll(/(?:code: |=> \()"([a-z-]+)"/g));
     expect(said.length).toBeGreaterThan(2);

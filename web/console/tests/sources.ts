@@ -20,7 +20,8 @@ const LITERAL = /"((?:[^"\\]|\\[\s\S])*)"/g;
 
 /** The literals of a text, as they are printed; what is filled in is `{}`. */
 export function literals(text: string): string[] {
-  const plain = (inside: string) => inside.replace(/\\\n\s*/g, '').replace(/\\(.)/g, '$1').replace(/\{[^{}]*\}/g, '{}');
+  // `{{` is a brace that is printed.
+  const plain = (inside: string) => inside.replace(/\\\n\s*/g, '').replace(/\\(.)/g, '$1').replaceAll('{{', '\u0001').replaceAll('}}', '\u0002').replace(/\{[^{}]*\}/g, '{}').replaceAll('\u0001', '{').replaceAll('\u0002', '}');
   return [...text.matchAll(LITERAL)].map((found) => plain(found[1]!));
 }
 

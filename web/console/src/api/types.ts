@@ -162,7 +162,7 @@ export interface Checked {
   reason: string | null;
   message: string | null;
   action: string;
-  findings: { verdict: 'ok' | 'wrong' | 'note'; words: string }[];
+  findings: { rule: string; verdict: 'ok' | 'wrong' | 'note'; words: string }[];
 }
 
 export interface Stream {

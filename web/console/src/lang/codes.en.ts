@@ -27,6 +27,8 @@ export const codes = {
     101: 'the encoder broke the protocol', 102: 'the encoder fell silent, or sent no media', 103: 'a newer push took over', 104: 'the server was stopped', 105: 'the stream was gone',
     106: 'an operator sent it away', 107: 'the account may not publish any more', 108: 'the server stopped without saying goodbye', 109: 'the end was lost while the store did not work',
   },
+  /** What the check of a URL looks at. */
+  rules: { account: 'Whose host it is', standing: 'What the account may do', lists: 'The account’s lists', bizid: 'Its number', signature: 'Signature', remote: 'The account’s back end', udp: 'Over UDP', outcome: 'Result' },
   /** What an operator has to look after. */
   problems: {
     store: 'The store does not work', 'statistics-gap': 'Statistics or events were lost', 'callbacks-failing': 'Callbacks are failing', 'accounts-damaged': 'Accounts cannot be read',
@@ -38,7 +40,7 @@ export const codes = {
     'gate.set': 'Gate changed', 'account.add': 'Account made', 'account.change': 'Account changed', 'account.cut': 'Live connections cut', 'account.remove': 'Account deleted',
     'api-key.reveal': 'API key shown', 'api-key.rotate': 'API key replaced', 'domain.add': 'Domain added', 'domain.change': 'Domain changed', 'domain.remove': 'Domain removed',
     'domain.reveal': 'Domain keys shown', 'domain.rotate': 'Main key replaced', 'domain.drop-backup': 'Backup key dropped', 'urls.sign': 'Push URL made', 'urls.revoke': 'URLs revoked',
-    'stream.drop': 'Publisher sent away', 'stream.forbid': 'Stream forbidden', 'stream.resume': 'Stream allowed again', 'viewer.kick': 'Viewer sent away',
+    'stream.drop': 'Publisher sent away', 'stream.forbid': 'Stream forbidden', 'stream.resume': 'Stream allowed again', 'viewer.kick': 'Viewer sent away', 'viewer.allow': 'Viewer let in again',
     'callback.retry': 'Callback tried again', 'old-api': 'Asked by the old API',
   },
 };

@@ -26,6 +26,7 @@ export const codes: Loose<typeof en> = {
     101: '编码器违反协议', 102: '编码器长时间没有数据', 103: '被新的推流接替', 104: '服务器停止', 105: '流已不存在',
     106: '被管理人员断开', 107: '账号不再允许推流', 108: '服务器异常停止', 109: '存储不可用期间丢失了结束记录',
   },
+  rules: { account: '所属账号', standing: '账号权限', lists: '账号名单', bizid: '账号编号', signature: '签名', remote: '账号后台', udp: '经 UDP', outcome: '结论' },
   problems: { store: '存储不可用', 'statistics-gap': '丢失了部分统计或事件', 'callbacks-failing': '回调持续失败', 'accounts-damaged': '有账号无法读取' },
   audit: {
     setup: '创建首位管理员', 'session.begin': '登录', 'session.refused': '登录被拒绝', 'session.password': '修改密码',
@@ -33,7 +34,7 @@ export const codes: Loose<typeof en> = {
     'gate.set': '修改类目准入', 'account.add': '新建账号', 'account.change': '修改账号', 'account.cut': '切断正在进行的连接', 'account.remove': '删除账号',
     'api-key.reveal': '查看 API 密钥', 'api-key.rotate': '更换 API 密钥', 'domain.add': '添加域名', 'domain.change': '修改域名', 'domain.remove': '移除域名',
     'domain.reveal': '查看域名密钥', 'domain.rotate': '更换主密钥', 'domain.drop-backup': '删除备用密钥', 'urls.sign': '生成推流地址', 'urls.revoke': '吊销地址',
-    'stream.drop': '断开推流', 'stream.forbid': '禁播', 'stream.resume': '恢复推流', 'viewer.kick': '踢出观众',
+    'stream.drop': '断开推流', 'stream.forbid': '禁播', 'stream.resume': '恢复推流', 'viewer.kick': '踢出观众', 'viewer.allow': '解除观众限制',
     'callback.retry': '重试回调', 'old-api': '旧版 API 调用',
   },
 };

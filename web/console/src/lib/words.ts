@@ -63,6 +63,11 @@ export function endWords(errcode: number | null, cause: string | null): string {
   return of(t.value.codes.ends, errcode) ?? said(cause ?? '');
 }
 
+/** What a finding of the check is about. */
+export function ruleWords(rule: string | undefined): string {
+  return of(t.value.codes.rules, rule) ?? rule ?? '';
+}
+
 export function auditWords(what: string): string {
   return of(t.value.codes.audit, what) ?? what;
 }
