@@ -28,6 +28,11 @@ export class Sound {
   #failures = 0;
   #rate = 1;
   #begunAt = Number.NEGATIVE_INFINITY;
+  /**
+   * Media times of pieces within the decoder. It hands out one for each, in order, and its own times do not know of
+   * those that never came: they count samples.
+   */
+  #times: number[] = [];
   /** Decoded pieces that wait for the worklet to be there, or for the page to be let. */
   #early: Piece[] = [];
 
@@ -49,8 +54,10 @@ export class Sound {
     if (this.#isClosed || this.#config === null || this.#failures > FAILURES_MAX) return;
     try {
       this.#decoder ??= this.#makeDecoder(this.#config);
-      if (this.#decoder.decodeQueueSize > QUEUE_MAX) return;
+      if (this.#decoder.decodeQueueSize >= QUEUE_MAX - DELAY_MAX) return;
       this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: Math.round(time * 1000), data }));
+      this.#times.push(time);
+      if (this.#times.length > QUEUE_MAX) this.#times.shift();
     } catch (error) {
       this.#fail(error);
     }
@@ -137,7 +144,8 @@ export class Sound {
   #take(data: AudioData): void {
     const { sampleRate, numberOfChannels, numberOfFrames } = data;
     const channels = Math.min(numberOfChannels, CHANNELS_MAX);
-    const piece = { time: data.timestamp / 1000, planes: [] as Float32Array<ArrayBuffer>[] };
+    const time = this.#times.shift() ?? data.timestamp / 1000;
+    const piece = { time, planes: [] as Float32Array<ArrayBuffer>[] };
     for (let planeIndex = 0; planeIndex < channels; planeIndex++) {
       const plane = new Float32Array(numberOfFrames);
       data.copyTo(plane, { planeIndex, format: 'f32-planar' });
@@ -168,6 +176,7 @@ export class Sound {
   #closeDecoder(): void {
     if (this.#decoder && this.#decoder.state !== 'closed') this.#decoder.close();
     this.#decoder = null;
+    this.#times = [];
   }
 }
 
@@ -259,6 +268,8 @@ class Output {
   }
 
   wait(clear: boolean): void {
+    // A worklet that is not there yet waits in any case, and would never hear of a new generation.
+    if (this.#node === null) return;
     this.#generation += 1;
     this.say({ type: 'wait', generation: this.#generation, clear });
   }
@@ -348,6 +359,8 @@ function volumeOf(level: number): number {
 const GESTURES = ['pointerdown', 'keydown', 'touchend'] as const;
 /** A decoder that takes nothing more is given nothing more: 1.3 s of AAC. */
 const QUEUE_MAX = 60;
+/** Pieces that a decoder has begun with and keeps back. */
+const DELAY_MAX = 4;
 /** As much waits for the worklet. */
 const EARLY_MAX = 60;
 /** After so many pieces one after the other that it could not decode, it is left alone until the next configuration. */
