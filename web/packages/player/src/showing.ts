@@ -20,8 +20,7 @@ export class Showing {
   #movedAt: number | null = null;
   #movedTo = -1;
   isFailed = false;
-  /** The element waits for media that has not come. */
-  isDry = false;
+  #isWaiting = false;
 
   constructor(stage: Stage, kinds: Kinds, muted: boolean, events: ShowingEvents) {
     this.#stage = stage;
@@ -43,6 +42,12 @@ export class Showing {
   /** Whether there is something to show or hear. */
   get hasMedia(): boolean {
     return this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  }
+
+  /** Whether the element waits for media that has not come. It does not say when that has come while it is paused. */
+  get isDry(): boolean {
+    this.#isWaiting &&= this.sink.ahead < DRY_S;
+    return this.#isWaiting;
   }
 
   /** Pictures shown so far. */
@@ -88,12 +93,12 @@ export class Showing {
   }
 
   readonly #onChange = () => {
-    this.isDry = false;
+    this.#isWaiting = false;
     this.#events.changed();
   };
 
   readonly #onWaiting = () => {
-    this.isDry = this.sink.ahead < DRY_S && !this.video.seeking;
+    this.#isWaiting = !this.video.seeking;
     this.#events.changed();
   };
 
