@@ -12,13 +12,14 @@ import { openBrowser, SHOTS, startDemo } from './lib.mjs';
  * share: a server with a clock, the clock's URL for RTC mode, a folder, `timings`. Only those with `only` in their names.
  */
 export async function runChecks(name, checks, only = '') {
+  const waiting = Object.entries(checks).filter(([words]) => words.includes(only));
+  assert.ok(waiting.length > 0, `nothing has ${only} in its name`);
   const shell = await openBrowser();
   const pages = await openLab();
   const server = await startDemo();
   const folder = await mkdtemp(join(tmpdir(), 'thalweg-checks-'));
   // It may be asked for five times a minute.
   const room = { server, folder, clock: await server.clockRtc(), timings: {} };
-  const waiting = Object.entries(checks).filter(([words]) => words.includes(only));
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, () => lane(waiting, shell, pages, room)));
     assert.deepEqual(shell.complaints.filter(isUnexpected), [], 'what the browser complained of');
