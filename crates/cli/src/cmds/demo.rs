@@ -58,6 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
+    let _lock = Setup::lock(setup).await?;
     let mut setup = Setup::load_for_demo(setup).await?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;
@@ -86,26 +87,50 @@ pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
     let house = House::new(setup).await.map_err(advise)?;
     let (setup, server) = (&house.setup, &house.server);
 
-    let now = show::now_unix_s();
-    let clock = Sheet::new(setup, &Wish::new(CLOCK, now, CLOCK_VALID))?;
-    let yours = Sheet::new(setup, &Wish::new("demo", now, YOURS_VALID))?;
-    print_welcome(&house, &clock, &yours);
+    let sheets = Sheets::new(setup);
+    print_welcome(&house, &sheets);
     if args.lan {
         print_for_the_room(&setup.config, authority.as_ref());
     }
-    let page = page(&house, &clock, authority.as_ref());
-    let front_door = reachable(server.rtmp_address()?);
-    let own_url = clock.push.to(front_door.ip().to_string(), front_door.port());
+    let page = page(&house, sheets.as_ref().ok(), authority.as_ref());
     let (stop, stopped) = watch::channel(false);
-    let clock = tokio::spawn(run_clock(own_url, stopped));
+    let clock = match &sheets {
+        Ok(Sheets { clock, .. }) => {
+            let front_door = reachable(server.rtmp_address()?);
+            let own_url = clock.push.to(front_door.ip().to_string(), front_door.port());
+            Some(tokio::spawn(run_clock(own_url, stopped)))
+        }
+        Err(_) => None,
+    };
     let stop_all = async {
         told_to_stop().await;
         // Before the server, which would send it away.
         stop.send_replace(true);
-        let _ = tokio::time::timeout(CLOCK_END, clock).await;
+        if let Some(clock) = clock {
+            let _ = tokio::time::timeout(CLOCK_END, clock).await;
+        }
     };
     house.run(Some(&page), stop_all).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The URLs that are printed.
+struct Sheets {
+    clock: Sheet,
+    /// Of a stream to push.
+    yours: Sheet,
+}
+
+impl Sheets {
+    /// # Errors
+    /// When the account that everyone starts with may not be used so: the console can change that, and a
+    /// demo without its console would leave nobody to change it back.
+    fn new(setup: &Setup) -> Result<Sheets> {
+        let now = show::now_unix_s();
+        let clock = Sheet::new(setup, &Wish::new(CLOCK, now, CLOCK_VALID))?;
+        let yours = Sheet::new(setup, &Wish::new("demo", now, YOURS_VALID))?;
+        Ok(Sheets { clock, yours })
+    }
 }
 
 /// Says how to choose another port where there is no configuration.
@@ -137,9 +162,22 @@ fn option_for(key: &str) -> String {
     format!("--{}-port", key.split('.').next().unwrap_or_default())
 }
 
-fn print_welcome(house: &House, clock: &Sheet, yours: &Sheet) {
+fn print_welcome(house: &House, sheets: &Result<Sheets>) {
     let operator = house.setup.config.operator.listen;
     show::line("Thalweg demo\n");
+    match sheets {
+        Ok(sheets) => print_sheets(sheets),
+        Err(why) => print_without(house, why),
+    }
+    if let Some(url) = house.setup_url().or_else(|| house.console_url()) {
+        show::line("Accounts, keys, URLs and streams, in a browser on this machine:");
+        show::line(format_args!("  {url}\n"));
+    }
+    show::line(format_args!("What is counted: http://{operator}/metrics\n"));
+    show::line("Ctrl-C ends the demo.\n");
+}
+
+fn print_sheets(Sheets { clock, yours }: &Sheets) {
     show::line("Watch the clock (VLC: Media > Open Network Stream; or ffplay URL):");
     print_play(&clock.play);
     show::line("");
@@ -169,12 +207,20 @@ fn print_welcome(house: &House, clock: &Sheet, yours: &Sheet) {
         );
         show::line(format_args!("  {}\n", command(rtc)));
     }
-    if let Some(url) = house.setup_url().or_else(|| house.console_url()) {
-        show::line("Accounts, keys, URLs and streams, in a browser on this machine:");
-        show::line(format_args!("  {url}\n"));
-    }
-    show::line(format_args!("What is counted: http://{operator}/metrics\n"));
-    show::line("Ctrl-C ends the demo.\n");
+}
+
+/// Says why there is no clock, and where that can be changed.
+fn print_without(house: &House, why: &anyhow::Error) {
+    let bizid = &house.setup.policy.account_of(&house.setup.config.public_host).bizid;
+    show::line("There is no clock this time, and no URL to push to:");
+    show::line(format_args!("  {why:#}"));
+    show::line(match house.console_url() {
+        Some(url) => format!(
+            "Change that on the page of account {bizid} in the console (its category, its switches, its \
+             domains), and start the demo again:\n  {url}#/accounts/{bizid}\n"
+        ),
+        None => format!("Change account {bizid} in the configuration, and start the demo again.\n"),
+    });
 }
 
 fn print_play(play: &PlayUrls) {
@@ -221,26 +267,33 @@ fn bracketed(host: &str) -> String {
 }
 
 /// What the pages show.
-fn page(house: &House, clock: &Sheet, authority: Option<&Authority>) -> Demo {
+fn page(house: &House, sheets: Option<&Sheets>, authority: Option<&Authority>) -> Demo {
     let config = &house.setup.config;
-    let path = clock.play.ws.splitn(4, '/').nth(3).unwrap_or_default();
+    let clock = sheets.map(|sheets| &sheets.clock.play);
+    Demo {
+        // Where there is no clock, whoever looks for it is told so by the server.
+        clock_path: match clock.and_then(|clock| clock.ws.splitn(4, '/').nth(3)) {
+            Some(path) => format!("/{path}"),
+            None => format!("/live/{CLOCK}.flv"),
+        },
+        watch: clock.map(links).unwrap_or_default(),
+        secure: config.has_certificate().then(|| secure_page(config)),
+        console: house.console_url(),
+        fingerprint: authority.map(|a| a.fingerprint().to_owned()),
+        authority: authority.map(|a| a.certificate().to_owned()),
+    }
+}
+
+/// What to open in a player.
+fn links(PlayUrls { rtmp, flv, rtmps, https_flv, .. }: &PlayUrls) -> Vec<Link> {
     let link = |name: &str, url: &String| Link { name: name.to_owned(), url: url.clone() };
-    let PlayUrls { rtmp, flv, rtmps, https_flv, .. } = &clock.play;
     let urls = [
         ("RTMP", Some(rtmp)),
         ("HTTP-FLV", Some(flv)),
         ("RTMPS", rtmps.as_ref()),
         ("HTTPS-FLV", https_flv.as_ref()),
     ];
-    let watch = urls.into_iter().filter_map(|(name, url)| Some(link(name, url?))).collect();
-    Demo {
-        clock_path: format!("/{path}"),
-        watch,
-        secure: config.has_certificate().then(|| secure_page(config)),
-        console: house.console_url(),
-        fingerprint: authority.map(|a| a.fingerprint().to_owned()),
-        authority: authority.map(|a| a.certificate().to_owned()),
-    }
+    urls.into_iter().filter_map(|(name, url)| Some(link(name, url?))).collect()
 }
 
 /// This machine's address in the room: the one it would send from. Nothing is sent.
