@@ -88,7 +88,18 @@ pub enum PublishError {
 /// More are barred than are remembered: how many, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} {1} are barred already: wait until some may come back")]
-pub struct TooManyBarred(pub(crate) usize, pub(crate) &'static str);
+pub struct TooManyBarred(usize, &'static str);
+
+impl TooManyBarred {
+    /// Whether one more may be, of so many in all and so many of its account.
+    pub(crate) fn check(all: usize, own: usize, what: &'static str) -> Result<(), TooManyBarred> {
+        match () {
+            () if own >= BARRED_PER_ACCOUNT_MAX => Err(TooManyBarred(BARRED_PER_ACCOUNT_MAX, what)),
+            () if all >= BARRED_MAX => Err(TooManyBarred(BARRED_MAX, what)),
+            () => Ok(()),
+        }
+    }
+}
 
 impl Hub {
     /// A hub without streams.
@@ -123,8 +134,9 @@ impl Hub {
         let mut streams = self.streams();
         streams.barred.retain(|_, until| *until > now);
         if !bar.is_zero() {
-            if streams.barred.len() >= BARRED_MAX && !streams.barred.contains_key(key) {
-                return Err(TooManyBarred(BARRED_MAX, "streams"));
+            if !streams.barred.contains_key(key) {
+                let own = streams.barred.keys().filter(|k| k.account == key.account).count();
+                TooManyBarred::check(streams.barred.len(), own, "streams")?;
             }
             streams.barred.insert(key.clone(), now + bar.min(BAR_MAX));
         }
@@ -335,8 +347,10 @@ impl Registry for InProcess {
     }
 }
 
-/// Streams barred at one time: some 200 bytes each.
-const BARRED_MAX: usize = 10_000;
+/// Streams, and addresses of viewers, barred at one time: some 200 bytes each, 20 MB of either.
+const BARRED_MAX: usize = 100_000;
+/// Of one account: no customer takes the others' room.
+const BARRED_PER_ACCOUNT_MAX: usize = 5_000;
 /// Nobody is barred for longer: the vendor's most is 90 days, and a clock can only count so far.
 pub(crate) const BAR_MAX: Duration = Duration::from_secs(366 * 86_400);
 const SEARCH_PAUSE: Duration = Duration::from_secs(1);

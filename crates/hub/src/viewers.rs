@@ -141,13 +141,37 @@ impl Hub {
         if !bar.is_zero() {
             table.barred.retain(|_, until| *until > now);
             let seat = (address_of(place.peer.ip()), place.key.clone());
-            if table.barred.len() >= BARRED_MAX && !table.barred.contains_key(&seat) {
-                return Err(TooManyBarred(BARRED_MAX, "viewers"));
+            if !table.barred.contains_key(&seat) {
+                let is_own = |(_, k): &&(IpAddr, StreamKey)| k.account == place.key.account;
+                let own = table.barred.keys().filter(is_own).count();
+                TooManyBarred::check(table.barred.len(), own, "viewers")?;
             }
             table.barred.insert(seat, now + bar.min(BAR_MAX));
         }
         place.send_away(Away::Kicked(bar));
         Ok(Some(place.snapshot()))
+    }
+
+    /// Which addresses may not watch which streams, of one account or of all, and for how long.
+    pub fn barred_viewers(
+        &self,
+        account: Option<&str>,
+        now: Instant,
+    ) -> Vec<(IpAddr, StreamKey, Duration)> {
+        let table = self.viewer_table();
+        let all = table.barred.iter().filter(|((_, key), until)| {
+            **until > now && account.is_none_or(|a| a == &*key.account)
+        });
+        let mut all: Vec<_> =
+            all.map(|((ip, key), until)| (*ip, key.clone(), *until - now)).collect();
+        drop(table);
+        all.sort_by(|(ip, key, _), (ip2, key2, _)| (key, ip).cmp(&(key2, ip2)));
+        all
+    }
+
+    /// Lets an address watch a stream again. Answers whether it could not.
+    pub fn unbar_viewer(&self, key: &StreamKey, peer: IpAddr) -> bool {
+        self.viewer_table().barred.remove(&(address_of(peer), key.clone())).is_some()
     }
 
     /// A viewer begins to watch, of an account that was asked about when `ticket` was taken.
@@ -368,5 +392,3 @@ const KICKED: u64 = 2;
 /// Places in [`Table::dismissed`].
 const VIEWERS: usize = 0;
 const PUBLISHERS: usize = 1;
-/// Addresses barred from a stream at one time: some 200 bytes each.
-const BARRED_MAX: usize = 10_000;
