@@ -82,13 +82,18 @@ impl PlaceArgs {
 impl Setup {
     /// Reads the configuration file, if there is one, and the accounts; makes the keys that lack.
     pub(crate) async fn load(args: &Args) -> Result<Setup> {
-        Setup::read(args, ProfileConfig::Strict).await
+        Setup::read(Setup::config(args)?, ProfileConfig::Strict).await
+    }
+
+    /// The same for a server, which has its store for itself.
+    pub(crate) async fn load_to_serve(args: &Args) -> Result<Setup> {
+        Setup::claimed(args, ProfileConfig::Strict).await
     }
 
     /// The same for the demo: where no account is configured, the one that everyone starts with
     /// takes URLs as the vendor's back ends sign them.
     pub(crate) async fn load_for_demo(args: &Args) -> Result<Setup> {
-        Setup::read(args, ProfileConfig::Vendor).await
+        Setup::claimed(args, ProfileConfig::Vendor).await
     }
 
     /// The same for those who would be misled by accounts and keys that are new: it makes none.
@@ -133,15 +138,20 @@ impl Setup {
         Ok(config)
     }
 
-    async fn read(args: &Args, usual: ProfileConfig) -> Result<Setup> {
+    async fn claimed(args: &Args, usual: ProfileConfig) -> Result<Setup> {
         let config = Setup::config(args)?;
+        // Before anything in it is looked at.
+        let claim = match config.console.enabled {
+            true => Some(store::claim(&place(&config)).await.context(IN_STORE)?),
+            false => None,
+        };
+        let setup = Setup::read(config, usual).await?;
+        Ok(Setup { claim, ..setup })
+    }
+
+    async fn read(config: Config, usual: ProfileConfig) -> Result<Setup> {
         match config.console.enabled {
-            true => {
-                // Before anything in it is looked at.
-                let claim = store::claim(&place(&config)).await.context(IN_STORE)?;
-                let setup = Setup::of_store(config, usual).await?;
-                Ok(Setup { claim: Some(claim), ..setup })
-            }
+            true => Setup::of_store(config, usual).await,
             false => Setup::of_file(config, usual, Lacking::Make),
         }
     }

@@ -7,12 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-<<<<<<< HEAD
-use common::{Folder, Server, run_within, thalweg};
-=======
 use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
 use serde_json::json;
->>>>>>> a0cd505 (demo: starts without its clock where the account may not push, and says what to change; one server has a store at a time)
 use thalweg_console::store::{self, Place};
 
 /// Whether it went well, and all that it said.
@@ -56,7 +52,6 @@ async fn what_is_backed_up_is_restored_elsewhere() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_second_server_and_a_restore_keep_off_what_a_server_has() {
     let server = Server::start("cli-claim");
     let (data, file) = (server.folder.file("data"), server.folder.file("backup"));
@@ -66,25 +61,10 @@ fn a_second_server_and_a_restore_keep_off_what_a_server_has() {
     assert!(is_well, "a copy is made meanwhile: {said}");
     let (is_well, said) = run(&["--data-dir", &data, "restore", "--replace", &file]);
     assert!(!is_well && said.contains("another server is running on it"), "{said}");
-=======
-fn of_two_servers_on_one_store_the_second_is_refused_and_so_is_a_restore() {
-    let server = Server::start("cli-two-servers");
-    let data = server.folder.file("data");
-    let file = server.folder.file("backup");
-    let (is_well, said) = run(&["--data-dir", &data, "backup", "--with-key", &file]);
-    assert!(is_well, "who only looks may: {said}");
-    let (is_well, said) = run(&["--data-dir", &data, "restore", "--replace", &file]);
-    assert!(!is_well && said.contains("another thalweg is using"), "{said}");
-
-    // Ports of its own: it is not they that keep the second out.
-    let config = server.folder.file("second.toml");
-    let ports = ["rtmp", "http", "operator"].map(|of| format!("{of}.listen = \"127.0.0.1:0\"\n"));
-    std::fs::write(&config, format!("data_dir = {data:?}\n{}", ports.concat())).unwrap();
-    let (is_well, said) = run(&["serve", "--config", &config]);
-    assert!(!is_well && said.contains("another thalweg is using"), "{said}");
-
-    server.terminate();
-    assert!(server.wait().success());
+    // Whoever only looks may.
+    let config = server.config.to_str().unwrap().to_owned();
+    let (is_well, said) = run(&["sign", "--config", &config, "room"]);
+    assert!(is_well, "{said}");
 }
 
 /// A demo in a folder, and what it says until it runs.
@@ -121,5 +101,4 @@ fn a_demo_whose_account_was_closed_in_the_console_starts_all_the_same() {
         assert!(said.contains(words), "{words}: {said}");
     }
     assert!(!said.contains("rtmp://"), "{said}");
->>>>>>> a0cd505 (demo: starts without its clock where the account may not push, and says what to change; one server has a store at a time)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use thalweg_hub::Hub;
+use tokio::task::JoinSet;
 
 use crate::auth::{NoHash, Passwords, SetupToken, Tokens, Who};
 use crate::clock::{Clock, SystemClock};
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) started: Instant,
     /// Users are changed one after the other: each change is of what was read just before.
     pub(crate) people: tokio::sync::Mutex<()>,
+    /// Streams are forbidden and allowed one after the other: what is written down is what holds.
+    pub(crate) forbids: tokio::sync::Mutex<()>,
     /// Makes the first administrator; gone when there is one.
     setup: Mutex<Option<SetupToken>>,
 }
@@ -100,7 +103,7 @@ impl Console {
     /// [`NoConsole`].
     pub async fn new(parts: Parts) -> Result<(Console, Tasks), NoConsole> {
         let Parts { hub, store, register, places, post, remote, counts_waiting_max } = parts;
-        let is_new = store.users().await?.is_empty();
+        let is_new = !store.has_users().await?;
         let setup = match is_new {
             true => Some(SetupToken::new().ok_or(NoConsole::NoRandom)?),
             false => None,
@@ -126,6 +129,7 @@ impl Console {
             graphs: Graphs::default(),
             started: Instant::now(),
             people: tokio::sync::Mutex::default(),
+            forbids: tokio::sync::Mutex::default(),
             setup: Mutex::new(setup),
         };
         let console = Console { inner: Arc::new(inner) };
@@ -204,15 +208,45 @@ impl Console {
 
 impl Tasks {
     /// Goes on until `stop`, and then until what has happened is written down, for some seconds at most.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+    ///
+    /// Each has a task of its own: what takes long in one, and a bug that ends one, is not the others' business.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) {
         let Tasks { console, journal, outbox, statistics } = self;
         let stop = stop.shared();
-        let written = async { tokio::join!(journal.run(stop.clone()), statistics.run(stop)) };
+        let health = console.inner.health.clone();
+        let graphs = async move { console.inner.graphs.run(&console.inner.hub).await };
+        let written = async {
+            tokio::join!(
+                watched("history", &health, journal.run(stop.clone())),
+                watched("statistics", &health, statistics.run(stop)),
+            )
+        };
+        let beside = async {
+            tokio::join!(
+                watched("callbacks", &health, outbox.run()),
+                watched("graphs", &health, graphs)
+            );
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             _ = written => {}
-            () = outbox.run() => {}
-            () = console.inner.graphs.run(&console.inner.hub) => {}
+            () = beside => {}
         }
+    }
+}
+
+/// A task of its own, which ends with this. One that a bug ends is complained of from then on.
+async fn watched(
+    part: &'static str,
+    health: &Health,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    if let Some(Err(end)) = task.join_next().await
+        && end.is_panic()
+    {
+        health.failed(part, now_unix_s(), "a bug ended it: start the server again, and report it");
     }
 }
 
@@ -223,3 +257,21 @@ pub(crate) fn now_unix_s() -> u64 {
 
 /// Of one entry of the audit.
 const DETAIL_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_a_bug_ends_is_complained_of_and_the_others_go_on() {
+        let health = Health::default();
+        let (broken, whole) = tokio::join!(
+            watched("graphs", &health, async { panic!("a bug") }),
+            watched("history", &health, async {}),
+        );
+        assert_eq!((broken, whole), ((), ()));
+        let ailments = health.ailments();
+        assert_eq!(ailments.keys().copied().collect::<Vec<_>>(), ["graphs"]);
+        assert!(ailments["graphs"].why.contains("a bug ended it"), "{ailments:?}");
+    }
+}

@@ -13,6 +13,11 @@ pub(crate) fn params(query: &str) -> String {
     query.split('&').map(one).collect::<Vec<_>>().join("&")
 }
 
+/// A back end's URL without its query, where customers keep secrets.
+pub(crate) fn target(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(url, _)| format!("{url}?..."))
+}
+
 /// The same in the body of a callback.
 pub(crate) fn params_in(body: &mut Value) {
     if let Some(Value::String(query)) = body.get_mut("stream_param") {

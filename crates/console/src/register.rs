@@ -11,7 +11,7 @@ use thalweg_access::{PolicyHandle, PolicyReader, Preset};
 use crate::model::Account;
 use crate::policy::{BadField, GateSetting, policy};
 use crate::remote::Remote;
-use crate::store::{Store, StoreError};
+use crate::store::{DEFAULT_ACCOUNT, Store, StoreError};
 
 /// The accounts and the gate of a server.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Register {
     /// Who asks accounts' own back ends has to know them.
     remote: OnceLock<Remote>,
     now: RwLock<Arc<Books>>,
+    /// Numbers of accounts that are in the store, but cannot be read.
+    damaged: Vec<String>,
     /// Changes are made one after the other.
     turn: tokio::sync::Mutex<()>,
 }
@@ -64,27 +66,35 @@ impl Register {
         first: impl FnOnce() -> Result<Vec<Account>, E>,
     ) -> Result<Register, E> {
         let gate = gate(&*store).await?;
-        let mut accounts = store.accounts().await.map_err(NoChange::from)?;
-        if accounts.is_empty() {
-            accounts = first()?;
-            // Before the first is written: what makes no policy must not be found there tomorrow.
+        let mut damaged = store.account_numbers().await.map_err(NoChange::from)?;
+        if damaged.is_empty() {
+            let accounts = first()?;
+            // Before they are written: what makes no policy must not be found there tomorrow.
             policy(&accounts, &gate).map_err(NoChange::from)?;
-            if let Some(first) = accounts.first() {
-                let json = serde_json::json!(first.bizid).to_string();
-                store.put_setting(DEFAULT, &json).await.map_err(NoChange::from)?;
-            }
-            for account in &mut accounts {
-                account.version = store.put_account(account).await.map_err(NoChange::from)?;
-            }
+            let default = accounts.first().map(|a| json(&a.bizid)).unwrap_or_default();
+            store.put_first_accounts(&accounts, &default).await.map_err(NoChange::from)?;
         }
-        let default = store.setting(DEFAULT).await.map_err(NoChange::from)?;
-        let is_default = |a: &Account| default == Some(serde_json::json!(a.bizid).to_string());
-        accounts.sort_by_key(|a| !is_default(a));
+        let mut accounts = store.accounts().await.map_err(NoChange::from)?;
+        damaged.retain(|bizid| accounts.iter().all(|a| a.bizid != *bizid));
+        let default = store.setting(DEFAULT_ACCOUNT).await.map_err(NoChange::from)?;
+        let is_default = |bizid: &str| default == Some(json(bizid));
+        if let Some(bizid) = damaged.iter().find(|bizid| is_default(bizid)) {
+            // Hosts that nobody names would be another's.
+            let why = format!("account {bizid}, the default one, cannot be read: restore a backup");
+            return Err(NoChange::from(StoreError::Damaged(why)).into());
+        }
+        accounts.sort_by_key(|a| !is_default(&a.bizid));
         let books = Books::new(accounts.into_iter().map(Arc::new).collect(), gate);
         let policy = PolicyHandle::new(books.policy().map_err(NoChange::from)?);
         let turn = tokio::sync::Mutex::default();
         let (remote, now) = (OnceLock::new(), RwLock::new(Arc::new(books)));
-        Ok(Register { store, policy, remote, now, turn })
+        Ok(Register { store, policy, remote, now, damaged, turn })
+    }
+
+    /// Numbers of accounts that are in the store, but could not be read when it was opened. They are nobody:
+    /// whoever comes with a URL of theirs is refused.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     /// Tells who asks accounts' own back ends whom to ask, now and after each change. Once: the first
@@ -142,6 +152,18 @@ impl Register {
         let mut next = (*self.books()).clone();
         if next.account(&account.bizid).is_some() {
             let message = format!("there is an account {} already", account.bizid);
+            return Err(BadField::new("bizid", message).into());
+        }
+        if self.damaged.contains(&account.bizid) {
+            let message = format!("there is an account {}, which cannot be read", account.bizid);
+            return Err(BadField::new("bizid", message).into());
+        }
+        if self.store.is_retired(&account.bizid).await? {
+            let message = format!(
+                "{} was the number of an account that was removed, and its history is still here: choose \
+                 another",
+                account.bizid
+            );
             return Err(BadField::new("bizid", message).into());
         }
         if next.accounts.len() >= ACCOUNTS_MAX {
@@ -260,8 +282,11 @@ async fn gate(store: &dyn Store) -> Result<GateSetting, NoChange> {
     }
 }
 
-/// The number of the default account: it stays, whoever is added.
-const DEFAULT: &str = "default-account";
+/// A number, as the setting has it that says which account is the default one.
+fn json(bizid: &str) -> String {
+    serde_json::json!(bizid).to_string()
+}
+
 /// The name of the gate's setting.
 const GATE: &str = "gate";
 /// Accounts of a server: at some 4 KiB each, in memory and in the policy, 80 MB.

@@ -9,6 +9,7 @@ mod backup;
 mod claim;
 mod database;
 mod deliveries;
+mod files;
 mod migrate;
 mod open;
 mod page;
@@ -31,6 +32,7 @@ use crate::model::{
     PublicationEnd, Session, StreamId, Token, User,
 };
 
+pub(crate) use accounts::DEFAULT_ACCOUNT;
 pub use backup::{BackupError, Summary, backup};
 pub use claim::{Claim, claim};
 pub use open::{Place, open};
@@ -41,7 +43,21 @@ pub use restore::restore;
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     /// Every account with its domains, the default one first, then by the length and digits of `bizid`.
+    /// One that cannot be read is left out.
     async fn accounts(&self) -> Result<Vec<Account>>;
+
+    /// The numbers of all accounts, whether they can be read or not.
+    async fn account_numbers(&self) -> Result<Vec<String>>;
+
+    /// Whether there was an account of this number, and it was removed. Its number stays its own.
+    async fn is_retired(&self, bizid: &str) -> Result<bool>;
+
+    /// Writes the accounts that a new store begins with, and the setting that says which is the default
+    /// one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is one already.
+    async fn put_first_accounts(&self, accounts: &[Account], default: &str) -> Result<()>;
 
     /// One of them.
     async fn account(&self, bizid: &str) -> Result<Option<Account>>;
@@ -50,12 +66,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// this version. Answers the new version.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it has been changed meanwhile, or is there already.
+    /// [`StoreError::Conflict`] when it has been changed meanwhile, is there already, or is retired.
     async fn put_account(&self, account: &Account) -> Result<u64>;
 
     /// Removes an account, its domains, users and tokens, and what it would still be told. What it did
     /// stays in the history and the audit. Answers whether there was one.
     async fn remove_account(&self, bizid: &str) -> Result<bool>;
+
+    /// Whether there is anybody with a password.
+    async fn has_users(&self) -> Result<bool>;
 
     /// Everybody with a password, by login.
     async fn users(&self) -> Result<Vec<User>>;

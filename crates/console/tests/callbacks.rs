@@ -223,6 +223,8 @@ async fn an_end_that_is_lost_is_made_up() {
     }
     end(&server.hub, &clock, &key("1", "a"), 1);
     seconds(5).await;
+    let lost = server.health.ailments()["history"].lost;
+    assert!((11_000..12_000).contains(&lost), "of 19 997 events 8192 fit, and {lost} are lost");
     store.down(false);
     seconds(60).await;
     let told = receivers.told("b1.example.com");

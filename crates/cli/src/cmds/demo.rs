@@ -58,7 +58,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, setup: &setup::Args) -> Result<ExitCode> {
-    let _lock = Setup::lock(setup).await?;
     let mut setup = Setup::load_for_demo(setup).await?;
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let config = &mut setup.config;

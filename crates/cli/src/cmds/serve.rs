@@ -35,8 +35,7 @@ pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, args: &setup::Args) -> Result<ExitCode> {
     let hangups = Hangups::new();
-    let _lock = Setup::lock(args).await?;
-    let setup = Setup::load(args).await?;
+    let setup = Setup::load_to_serve(args).await?;
     if let Some(path) = &setup.made_in {
         tracing::info!(path = %path.display(), "made new keys");
     }

@@ -21,9 +21,11 @@ use crate::auth::{Who, new_key};
 use crate::console::{Console, now_unix_s};
 use crate::hooks::target::Target;
 use crate::model::{
-    self, AddressRules, Callback, Category, Profile, RefererRules, Remote, Secret, SubjectType,
+    self, AddressRules, Callback, Category, Profile, RefererRules, Remote, Role, Secret,
+    SubjectType,
 };
 use crate::policy::BadField;
+use crate::redact;
 use crate::register::Books;
 
 /// Accounts.
@@ -75,7 +77,8 @@ struct Eligible {
     message: Option<String>,
 }
 
-/// Who is told what happens, without the key.
+/// Who is told what happens, without the key. Whoever may only look sees no query of a URL: customers keep
+/// secrets there.
 #[derive(Debug, Serialize, ToSchema)]
 struct CallbackView {
     url: Option<String>,
@@ -189,7 +192,7 @@ pub(crate) async fn list(
     };
     let found: Vec<_> = books.accounts.iter().filter(fits).collect();
     let total = found.len();
-    let accounts = page.of(found).into_iter().map(|a| Account::of(&books, a)).collect();
+    let accounts = page.of(found).into_iter().map(|a| Account::of(&books, a, &who)).collect();
     Ok(Json(Accounts { accounts, total }))
 }
 
@@ -212,7 +215,7 @@ pub(crate) async fn add(
     wanted.apply(&mut account, &console.books(), &who)?;
     let account = console.inner.register.add(account).await?;
     console.note(&who, Some(&bizid), "account.add", &account.name).await;
-    Ok((StatusCode::CREATED, Json(Account::of(&console.books(), &account))))
+    Ok((StatusCode::CREATED, Json(Account::of(&console.books(), &account, &who))))
 }
 
 /// One account.
@@ -226,7 +229,7 @@ pub(crate) async fn show(
 ) -> Answer<Account> {
     who.must_see(&bizid)?;
     let account = find(&console, &bizid)?;
-    Ok(Json(Account::of(&console.books(), &account)))
+    Ok(Json(Account::of(&console.books(), &account, &who)))
 }
 
 /// Changes an account. What is not said stays.
@@ -256,7 +259,7 @@ pub(crate) async fn change(
         let detail = format!("{pushes} publishers, {plays} viewers");
         console.note(&who, Some(&bizid), "account.cut", detail).await;
     }
-    Ok(Json(Account::of(&console.books(), &account)))
+    Ok(Json(Account::of(&console.books(), &account, &who)))
 }
 
 /// Removes an account that is not the default one. What is live of it is cut.
@@ -269,6 +272,8 @@ pub(crate) async fn remove(
     Path(bizid): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let name = find(&console, &bizid)?.name.clone();
+    // Its people go with it: nobody is made one of them meanwhile.
+    let _turn = console.inner.people.lock().await;
     console.inner.register.remove(&bizid).await?;
     console.inner.hub.dismiss_account(&bizid, true, true, Instant::now());
     console.note(&who, Some(&bizid), "account.remove", name).await;
@@ -361,7 +366,7 @@ pub(crate) async fn edited(
 ) -> Answer<Account> {
     let account = console.inner.register.change(bizid, None, edit).await?;
     console.note(who, Some(bizid), what, detail).await;
-    Ok(Json(Account::of(&console.books(), &account)))
+    Ok(Json(Account::of(&console.books(), &account, who)))
 }
 
 /// The account of a number.
@@ -498,8 +503,15 @@ fn check_url(field: &'static str, url: Option<&str>) -> Result<(), BadField> {
 }
 
 impl Account {
-    pub(crate) fn of(books: &Books, a: &model::Account) -> Account {
+    pub(crate) fn of(books: &Books, a: &model::Account, who: &Who) -> Account {
         let message = books.admits(a).err();
+        let url = |url: &Option<String>| {
+            let shown = |url: &String| match who.role {
+                Role::ReadOnly => redact::target(url),
+                Role::Operator | Role::Admin => url.clone(),
+            };
+            url.as_ref().map(shown)
+        };
         Account {
             bizid: a.bizid.clone(),
             name: a.name.clone(),
@@ -517,11 +529,11 @@ impl Account {
             addresses: a.addresses.clone(),
             referers: a.referers.clone(),
             callback: CallbackView {
-                url: a.callback.url.clone(),
+                url: url(&a.callback.url),
                 anomalies: a.callback.anomalies,
                 has_key: !a.callback.key.is_empty(),
             },
-            remote: a.remote.clone(),
+            remote: Remote { url: url(&a.remote.url), ..a.remote.clone() },
             revoked_before: a.revoked_before,
             revoked_streams: a.revoked_streams.clone(),
             domains: a.domains.iter().map(Domain::of).collect(),

@@ -40,7 +40,7 @@ pub(crate) struct Overview {
 /// What does not work.
 #[derive(Debug, Serialize, ToSchema)]
 struct Problem {
-    /// `store`, `statistics-gap` or `callbacks-failing`.
+    /// `store`, `statistics-gap`, `accounts-damaged` or `callbacks-failing`.
     code: &'static str,
     message: String,
     /// UNIX seconds.
@@ -105,8 +105,21 @@ async fn problems(console: &Console, who: &Who) -> Vec<Problem> {
             problems.push(Problem { code, message, since });
         }
     }
+    problems.extend(damaged(console, who));
     problems.extend(given_up(console, who).await);
     problems
+}
+
+/// Accounts that were in the store at the start, but could not be read.
+fn damaged(console: &Console, who: &Who) -> Option<Problem> {
+    let all = console.inner.register.damaged().iter().map(String::as_str);
+    let theirs: Vec<&str> = all.filter(|bizid| who.sees(bizid)).collect();
+    let message = format!(
+        "these accounts cannot be read, and whoever comes with their URLs is refused: {}. Restore a backup",
+        theirs.join(", ")
+    );
+    let since = now_unix_s().saturating_sub(console.inner.started.elapsed().as_secs());
+    (!theirs.is_empty()).then_some(Problem { code: "accounts-damaged", message, since })
 }
 
 /// Callbacks of the last day that were given up.

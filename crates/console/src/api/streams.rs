@@ -260,6 +260,7 @@ pub(crate) async fn forbid_stream(
     until: u64,
     reason: String,
 ) -> Result<(), ApiError> {
+    let _turn = console.inner.forbids.lock().await;
     // Written down first: what was promised holds after a restart.
     let forbid = model::Forbid { stream: id.clone(), until, reason };
     console.store().put_forbid(&forbid).await?;
@@ -273,6 +274,7 @@ pub(crate) async fn forbid_stream(
 
 /// Lets a stream be published again. Answers whether it was forbidden.
 pub(crate) async fn resume_stream(console: &Console, id: &StreamId) -> Result<bool, ApiError> {
+    let _turn = console.inner.forbids.lock().await;
     let was_written = console.store().remove_forbid(id).await?;
     let was_barred = console.inner.hub.unbar(&id.key());
     Ok(was_written || was_barred)

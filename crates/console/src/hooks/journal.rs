@@ -102,11 +102,12 @@ impl Journal {
         let Journal { reader, writer } = self;
         let (sender, entries) = mpsc::channel(QUEUE_MAX);
         let lost = AtomicU64::new(0);
+        let health = writer.health.clone();
         let writing = writer.run(entries, &lost);
         tokio::pin!(writing);
         tokio::select! {
             () = &mut writing => return,
-            () = take_in(reader, sender, &lost, stop) => {}
+            () = take_in(reader, sender, &lost, &health, stop) => {}
         }
         if timeout(GOODBYE_MAX, writing).await.is_err() {
             tracing::error!("the store does not work: the last publications have no end in it yet");
@@ -119,14 +120,22 @@ async fn take_in(
     mut reader: EventReader,
     sender: mpsc::Sender<Arc<Event>>,
     lost: &AtomicU64,
+    health: &Health,
     stop: impl Future<Output = ()> + Send,
 ) {
+    // Said at once: whoever writes says that all is well again before it looks at what was lost.
+    let lose = |count: u64| {
+        lost.fetch_add(count, Relaxed);
+        health.lost(PART, count);
+    };
     let take = |batch: Batch| {
-        lost.fetch_add(batch.missed, Relaxed);
+        if batch.missed > 0 {
+            lose(batch.missed);
+        }
         let is_ours = |e: &Arc<Event>| !matches!(e.what, What::PlayBegan(_) | What::PlayEnded(_));
         for event in batch.events.into_iter().filter(is_ours) {
             if sender.try_send(event).is_err() {
-                lost.fetch_add(1, Relaxed);
+                lose(1);
             }
         }
     };
@@ -154,12 +163,11 @@ impl Writer {
                     Some(event) => self.write(&event).await,
                     None => return,
                 },
-                () = sleep_until(look_at) => self.tend().await,
+                () = sleep_until(look_at) => self.tend(entries.is_empty()).await,
             }
             let lost = lost.swap(0, Relaxed);
             if lost > 0 {
                 tracing::error!(lost, "events were lost: what they began or ended is looked for");
-                self.health.lost(PART, lost);
                 wants_look = true;
             }
             // What is in the queue still counts as what has happened.
@@ -195,7 +203,9 @@ impl Writer {
             let body = body::began(&publication, &self.node);
             delivery(&publication.stream, body::BEGAN, body, at_ms)
         });
-        while let Err(error) = self.store.publication_began(&publication, tell.as_ref()).await {
+        while let Err(error) =
+            self.patiently(self.store.publication_began(&publication, tell.as_ref())).await
+        {
             if !self.may_try_again(error).await {
                 break;
             }
@@ -212,7 +222,9 @@ impl Writer {
             let body = body::ended(&publication, &end, &self.node);
             delivery(&publication.stream, body::ENDED, body, end.at_ms)
         });
-        while let Err(error) = self.store.publication_ended(sequence, &end, tell.as_ref()).await {
+        while let Err(error) =
+            self.patiently(self.store.publication_ended(sequence, &end, tell.as_ref())).await
+        {
             if !self.may_try_again(error).await {
                 break;
             }
@@ -232,7 +244,7 @@ impl Writer {
         let at_ms = unix_ms(anomalies.at);
         let body = body::anomalies(&stream, host, at_ms, anomalies.interval_ms, &list);
         let tell = delivery(&stream, body::ANOMALIES, body, at_ms);
-        while let Err(error) = self.store.add_delivery(&tell).await {
+        while let Err(error) = self.patiently(self.store.add_delivery(&tell)).await {
             if !self.may_try_again(error).await {
                 break;
             }
@@ -243,7 +255,7 @@ impl Writer {
     /// What an account says now. One that cannot be read is told nothing, but its history goes on.
     async fn account(&self, stream: &StreamId) -> Option<Account> {
         loop {
-            match self.store.account(&stream.account).await {
+            match self.patiently(self.store.account(&stream.account)).await {
                 Ok(account) => return account,
                 Err(error) => {
                     if !self.may_try_again(error).await {
@@ -252,6 +264,11 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Waits for the store, and complains while it takes its time.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> T {
+        self.health.patiently(PART, &*self.clock, work).await
     }
 
     /// Waits while the store does not work. Answers whether to try the same again.
@@ -305,17 +322,19 @@ impl Writer {
         }
     }
 
-    async fn tend(&mut self) {
+    async fn tend(&mut self, is_all_written: bool) {
         if self.alive_at <= Instant::now() {
             self.alive_at = Instant::now() + ALIVE_EVERY;
             if !self.open.is_empty() {
                 self.sign_of_life().await;
             }
         }
-        if self.look.as_ref().is_some_and(|l| l.at <= Instant::now())
-            && let Some(look) = self.look.take()
-        {
+        let Some(look) = self.look.take_if(|l| l.at <= Instant::now()) else { return };
+        if is_all_written {
             self.second_look(&look).await;
+        } else {
+            // What is in the queue knows better.
+            self.look = Some(Look { at: Instant::now() + SETTLE, ..look });
         }
     }
 
@@ -324,7 +343,7 @@ impl Writer {
     async fn sign_of_life(&self) {
         let now_ms = self.clock.now_ms().to_string();
         let written = self.store.put_setting(ALIVE, &now_ms);
-        match self.health.patiently(PART, &*self.clock, written).await {
+        match self.patiently(written).await {
             Ok(()) => self.health.works(PART),
             Err(error) => self.health.failed(PART, self.clock.now(), &error.to_string()),
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -31,6 +32,8 @@ pub struct Outbox {
     health: Health,
     bell: Arc<Notify>,
     told: Arc<Told>,
+    /// Whether the last outcome could be written down: a full disk can still be read.
+    is_writable: AtomicBool,
 }
 
 /// Tells the outbox that there is something new in the store, and has it try again what was given up.
@@ -73,7 +76,9 @@ impl Outbox {
         clock: Arc<dyn Clock>,
         health: Health,
     ) -> Outbox {
-        Outbox { store, post, clock, health, bell: Arc::default(), told: Arc::default() }
+        let is_writable = AtomicBool::new(true);
+        let (bell, told) = (Arc::default(), Arc::default());
+        Outbox { store, post, clock, health, bell, told, is_writable }
     }
 
     /// To be told of news.
@@ -120,7 +125,9 @@ impl Outbox {
                 return;
             }
         };
-        self.health.works(PART);
+        if self.is_writable.load(Relaxed) {
+            self.health.works(PART);
+        }
         for delivery in first {
             if round.busy.contains(&delivery.account) {
                 continue;
@@ -164,9 +171,12 @@ impl Outbox {
         }
         // Until it is noted the line stands still: else the same would be sent again at once.
         while let Err(error) = self.store.put_outcome(&delivery).await {
+            self.is_writable.store(false, Relaxed);
             self.health.failed(PART, self.clock.now(), &error.to_string());
             sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
         }
+        self.is_writable.store(true, Relaxed);
+        self.health.works(PART);
         delivery.account
     }
 

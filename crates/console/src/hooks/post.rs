@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -70,9 +71,18 @@ pub trait Resolve: fmt::Debug + Send + Sync {
     async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<IpAddr>>;
 }
 
-/// The system's resolver.
-#[derive(Debug, Default)]
-pub struct SystemResolver;
+/// The system's resolver. It cannot be told to stop: whoever gave up waiting leaves a thread behind that waits
+/// on, and of those there are only so many.
+#[derive(Debug)]
+pub struct SystemResolver {
+    threads: Arc<Semaphore>,
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        SystemResolver { threads: Arc::new(Semaphore::new(RESOLVING_MAX)) }
+    }
+}
 
 /// Sends requests over HTTP/1.1, a connection each: they are rare, and a connection that is kept
 /// would outlive the check of its address. Follows no redirect and knows no proxy.
@@ -87,7 +97,7 @@ pub struct Client {
 impl Client {
     /// A client that may call the open internet and what is allowed besides.
     pub fn new(allow: Allow) -> Client {
-        Client::with_resolver(allow, SystemResolver)
+        Client::with_resolver(allow, SystemResolver::default())
     }
 
     /// One with a resolver of its own.
@@ -147,7 +157,13 @@ impl Post for Client {
 #[async_trait]
 impl Resolve for SystemResolver {
     async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<IpAddr>> {
-        Ok(tokio::net::lookup_host((name, port)).await?.map(|a| a.ip()).collect())
+        let thread = Arc::clone(&self.threads).acquire_owned().await.map_err(io::Error::other)?;
+        let name = name.to_owned();
+        let resolve = move || -> io::Result<Vec<IpAddr>> {
+            let _thread = thread;
+            Ok((name.as_str(), port).to_socket_addrs()?.map(|a| a.ip()).collect())
+        };
+        tokio::task::spawn_blocking(resolve).await.map_err(io::Error::other)?
     }
 }
 
@@ -226,6 +242,9 @@ impl fmt::Debug for Message {
     }
 }
 
+/// Names that are resolved at one time: half of the callbacks that are under way, and as many questions. The
+/// system takes 30 s at most for one that nobody knows.
+const RESOLVING_MAX: usize = 32;
 /// What of an answer's body is read: the vendor's suggestion has ten bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// What of an answer's head is read.

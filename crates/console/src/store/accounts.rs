@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use sqlx::any::AnyRow;
 
 use super::database::{Step, has_changed};
+use super::open::now;
 use super::row::{self, Fields, json, number, word};
 use super::sql::SqlStore;
 use super::vault::{Cell, Vault};
-use super::{Result, StoreError};
-use crate::model::{Account, Callback, Domain};
+use super::{Result, StoreError, audit};
+use crate::model::{Account, Callback, Domain, Remote, Secret};
 
 pub(super) async fn all(store: &SqlStore) -> Result<Vec<Account>> {
     let mut step = store.database.read().await?;
@@ -18,18 +19,36 @@ pub(super) async fn all(store: &SqlStore) -> Result<Vec<Account>> {
         sqlx::query("SELECT * FROM domains ORDER BY account, number").fetch_all(&mut *step).await?;
     step.commit().await?;
 
-    let mut domains: HashMap<String, Vec<Domain>> = HashMap::new();
+    let mut domains: HashMap<String, Vec<&AnyRow>> = HashMap::new();
     for row in &of_all {
-        let (account, domain) = domain(&store.vault, row)?;
-        domains.entry(account).or_default().push(domain);
+        domains.entry(row.text("account")?).or_default().push(row);
     }
     let mut accounts = Vec::with_capacity(rows.len());
     for row in &rows {
         let of_it = domains.remove(&row.text("bizid")?).unwrap_or_default();
-        accounts.push(account(&store.vault, row, of_it)?);
+        let of_it: Result<Vec<Domain>> =
+            of_it.into_iter().map(|d| domain(&store.vault, d)).collect();
+        // The damage of one is none of the others' business.
+        match of_it.and_then(|of_it| account(&store.vault, row, of_it)) {
+            Ok(account) => accounts.push(account),
+            Err(why) => tracing::error!(%why, "an account in the store is damaged"),
+        }
     }
     accounts.sort_by_cached_key(|a| (!is_default(a), a.bizid.len(), a.bizid.clone()));
     Ok(accounts)
+}
+
+pub(super) async fn numbers(store: &SqlStore) -> Result<Vec<String>> {
+    let rows = sqlx::query("SELECT bizid FROM accounts").fetch_all(store.database.reader()).await?;
+    rows.iter().map(|row| row.text("bizid")).collect()
+}
+
+pub(super) async fn is_retired(store: &SqlStore, bizid: &str) -> Result<bool> {
+    let row = sqlx::query("SELECT bizid FROM retired WHERE bizid = $1")
+        .bind(bizid)
+        .fetch_optional(store.database.reader())
+        .await?;
+    Ok(row.is_some())
 }
 
 pub(super) async fn one(store: &SqlStore, bizid: &str) -> Result<Option<Account>> {
@@ -44,16 +63,38 @@ pub(super) async fn one(store: &SqlStore, bizid: &str) -> Result<Option<Account>
         .await?;
     step.commit().await?;
     let Some(row) = row else { return Ok(None) };
-    let domains: Result<Vec<Domain>> =
-        rows.iter().map(|row| Ok(domain(&store.vault, row)?.1)).collect();
+    let domains: Result<Vec<Domain>> = rows.iter().map(|row| domain(&store.vault, row)).collect();
     account(&store.vault, &row, domains?).map(Some)
 }
 
 pub(super) async fn put(store: &SqlStore, account: &Account) -> Result<u64> {
-    let version = account.version.saturating_add(1);
     let mut step = store.database.write().await?;
+    let version = put_one(&mut step, &store.vault, account).await?;
+    step.commit().await?;
+    Ok(version)
+}
+
+pub(super) async fn put_first(store: &SqlStore, accounts: &[Account], default: &str) -> Result<()> {
+    let mut step = store.database.write().await?;
+    let there = sqlx::query("SELECT COUNT(*) AS n FROM accounts").fetch_one(&mut *step).await?;
+    if there.number("n")? > 0 {
+        return Err(StoreError::Conflict);
+    }
+    audit::write_setting(&mut step, DEFAULT_ACCOUNT, default).await?;
+    for account in accounts {
+        put_one(&mut step, &store.vault, account).await?;
+    }
+    Ok(step.commit().await?)
+}
+
+async fn put_one(step: &mut Step, vault: &Vault, account: &Account) -> Result<u64> {
+    let version = account.version.saturating_add(1);
     let query = if account.version == 0 { sqlx::query(INSERT) } else { sqlx::query(UPDATE) };
-    let sealed = |column, secret| store.vault.seal(Cell { column, row: &account.bizid }, secret);
+    let sealed = |column, secret: &Secret| vault.seal(Cell { column, row: &account.bizid }, secret);
+    let target = |column, url: &Option<String>| {
+        url.as_ref().map(|url| sealed(column, &Secret::new(url))).transpose()
+    };
+    let remote = Remote { url: None, ..account.remote.clone() };
     let result = query
         .bind(&account.bizid)
         .bind(row::text(&account.name))
@@ -69,22 +110,22 @@ pub(super) async fn put(store: &SqlStore, account: &Account) -> Result<u64> {
         .bind(i64::from(account.old_api))
         .bind(json(&account.addresses)?)
         .bind(json(&account.referers)?)
-        .bind(account.callback.url.as_deref())
+        .bind(target(CALLBACK_TARGET, &account.callback.url)?)
         .bind(sealed(CALLBACK_KEY, &account.callback.key)?)
         .bind(i64::from(account.callback.anomalies))
-        .bind(json(&account.remote)?)
+        .bind(json(&remote)?)
         .bind(account.revoked_before.map(number))
         .bind(json(&account.revoked_streams)?)
         .bind(number(account.created))
         .bind(number(version))
         .bind(number(account.version))
-        .execute(&mut *step)
+        .bind(target(REMOTE_TARGET, &account.remote.url)?)
+        .execute(&mut **step)
         .await?;
     if !has_changed(&result) {
         return Err(StoreError::Conflict);
     }
-    put_domains(&mut step, &store.vault, account).await?;
-    step.commit().await?;
+    put_domains(step, vault, account).await?;
     Ok(version)
 }
 
@@ -128,13 +169,52 @@ pub(super) async fn remove(store: &SqlStore, bizid: &str) -> Result<bool> {
     ] {
         sqlx::query(of_it).bind(bizid).execute(&mut *step).await?;
     }
+    if has_changed(&result) {
+        sqlx::query("INSERT INTO retired (bizid, removed) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(bizid)
+            .bind(number(now()))
+            .execute(&mut *step)
+            .await?;
+    }
     step.commit().await?;
     Ok(has_changed(&result))
+}
+
+/// Encrypts the URLs that an older program left as they are.
+pub(super) async fn seal_targets(store: &SqlStore) -> Result<()> {
+    let open = sqlx::query(IN_THE_CLEAR).fetch_all(store.database.reader()).await?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    // What was deleted is not only forgotten, but overwritten.
+    store.database.overwrite(true).await?;
+    let mut step = store.database.write().await?;
+    for row in &open {
+        let bizid = row.text("bizid")?;
+        let sealed = |column, url: Option<String>| {
+            let cell = Cell { column, row: &bizid };
+            url.map(|url| store.vault.seal(cell, &Secret::new(url))).transpose()
+        };
+        let mut remote: Remote = row.json("remote")?;
+        sqlx::query(SEAL)
+            .bind(&bizid)
+            .bind(sealed(CALLBACK_TARGET, row.maybe_text("callback_url")?)?)
+            .bind(sealed(REMOTE_TARGET, remote.url.take())?)
+            .bind(json(&remote)?)
+            .execute(&mut *step)
+            .await?;
+    }
+    step.commit().await?;
+    store.database.overwrite(false).await
 }
 
 fn account(vault: &Vault, row: &AnyRow, domains: Vec<Domain>) -> Result<Account> {
     let bizid = row.text("bizid")?;
     let secret = |name: &str, column| vault.unseal(Cell { column, row: &bizid }, &row.bytes(name)?);
+    let target = |name: &str, column| -> Result<Option<String>> {
+        let Some(bytes) = row.maybe_bytes(name)? else { return Ok(None) };
+        Ok(Some(vault.unseal(Cell { column, row: &bizid }, &bytes)?.reveal().to_owned()))
+    };
     Ok(Account {
         name: row.text("name")?,
         subject: row.word("subject")?,
@@ -150,11 +230,11 @@ fn account(vault: &Vault, row: &AnyRow, domains: Vec<Domain>) -> Result<Account>
         addresses: row.json("addresses")?,
         referers: row.json("referers")?,
         callback: Callback {
-            url: row.maybe_text("callback_url")?,
+            url: target("callback_target", CALLBACK_TARGET)?,
             key: secret("callback_key", CALLBACK_KEY)?,
             anomalies: row.flag("callback_anomalies")?,
         },
-        remote: row.json("remote")?,
+        remote: Remote { url: target("remote_target", REMOTE_TARGET)?, ..row.json("remote")? },
         revoked_before: row.maybe_number("revoked_before")?,
         revoked_streams: row.json("revoked_streams")?,
         domains,
@@ -164,13 +244,12 @@ fn account(vault: &Vault, row: &AnyRow, domains: Vec<Domain>) -> Result<Account>
     })
 }
 
-/// A domain, and whose.
-fn domain(vault: &Vault, row: &AnyRow) -> Result<(String, Domain)> {
+fn domain(vault: &Vault, row: &AnyRow) -> Result<Domain> {
     let (account, number) = (row.text("account")?, row.small("number")?);
     let place = place(&account, number);
     let secret = |column, bytes: &[u8]| vault.unseal(Cell { column, row: &place }, bytes);
     let backup = row.maybe_bytes("backup")?;
-    let domain = Domain {
+    Ok(Domain {
         number,
         action: row.word("action")?,
         host: row.maybe_text("host")?,
@@ -180,8 +259,7 @@ fn domain(vault: &Vault, row: &AnyRow) -> Result<(String, Domain)> {
         validity_s: row.number("validity_s")?,
         schemes: row.word("schemes")?,
         rotated: row.number("rotated")?,
-    };
-    Ok((account, domain))
+    })
 }
 
 /// Whether an account owns the hosts that nobody names.
@@ -199,19 +277,31 @@ fn place(bizid: &str, number: u32) -> String {
 // version before.
 const INSERT: &str = "INSERT INTO accounts (bizid, name, subject, category, service, live_pusher,
         live_player, profile, udp, udp_viewers_max, api_key, old_api, addresses, referers,
-        callback_url, callback_key, callback_anomalies, remote, revoked_before, revoked_streams,
-        created, version)
+        callback_target, callback_key, callback_anomalies, remote, revoked_before, revoked_streams,
+        created, version, remote_target)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22
-    WHERE $23 = 0
+        $21, $22, $24
+    WHERE $23 = 0 AND NOT EXISTS (SELECT 1 FROM retired WHERE bizid = $1)
     ON CONFLICT DO NOTHING";
 const UPDATE: &str = "UPDATE accounts SET name = $2, subject = $3, category = $4, service = $5,
         live_pusher = $6, live_player = $7, profile = $8, udp = $9, udp_viewers_max = $10,
-        api_key = $11, old_api = $12, addresses = $13, referers = $14, callback_url = $15,
+        api_key = $11, old_api = $12, addresses = $13, referers = $14, callback_target = $15,
         callback_key = $16, callback_anomalies = $17, remote = $18, revoked_before = $19,
-        revoked_streams = $20, created = $21, version = $22
+        revoked_streams = $20, created = $21, version = $22, remote_target = $24
     WHERE bizid = $1 AND version = $23";
 
+/// Accounts as schema 1 had them: their URLs can be read by whoever reads the file.
+const IN_THE_CLEAR: &str = "SELECT bizid, callback_url, remote FROM accounts
+    WHERE callback_url IS NOT NULL OR remote NOT LIKE '%\"url\":null%'";
+const SEAL: &str = "UPDATE accounts SET callback_url = NULL, remote = $4,
+        callback_target = COALESCE($2, callback_target), remote_target = COALESCE($3, remote_target)
+    WHERE bizid = $1";
+
+/// The number of the default account: it stays, whoever is added.
+pub(crate) const DEFAULT_ACCOUNT: &str = "default-account";
+
+const CALLBACK_TARGET: &str = "accounts.callback_target";
+const REMOTE_TARGET: &str = "accounts.remote_target";
 const API_KEY: &str = "accounts.api_key";
 const CALLBACK_KEY: &str = "accounts.callback_key";
 const MAIN: &str = "domains.main";

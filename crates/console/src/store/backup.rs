@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
 use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef};
 
+use super::files;
 use super::migrate::{self, SCHEMA};
 use super::open::{fits, key_check, now, wrong_key};
 use super::vault::Vault;
@@ -80,7 +81,7 @@ pub(super) struct Trailer {
 pub async fn backup(place: &Place, file: &Path, with_key: bool) -> Result<Summary, BackupError> {
     let at = |error| BackupError::File { file: file.to_owned(), error };
     if file.exists() {
-        return Err(at(std::io::ErrorKind::AlreadyExists.into()));
+        return Err(is_there(file));
     }
     let database = place.database(false).await?;
     let schema = migrate::schema_of(&database).await?;
@@ -105,7 +106,7 @@ pub async fn backup(place: &Place, file: &Path, with_key: bool) -> Result<Summar
     let mut out = Out::new(&unfinished).map_err(at)?;
     out.line(&header).map_err(at)?;
     let mut rows = 0;
-    let mut step = database.read().await?;
+    let mut step = database.read_much().await?;
     for table in TABLES {
         let mut all =
             sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch(&mut *step);
@@ -117,8 +118,18 @@ pub async fn backup(place: &Place, file: &Path, with_key: bool) -> Result<Summar
     step.commit().await.map_err(StoreError::from)?;
     database.close().await;
     out.finish(rows).map_err(at)?;
-    fs::rename(&unfinished, file).map_err(at)?;
-    Ok(Summary { rows, made, has_key: with_key })
+    match files::name(&unfinished, file) {
+        Ok(()) => Ok(Summary { rows, made, has_key: with_key }),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(is_there(file)),
+        Err(error) => Err(at(error)),
+    }
+}
+
+fn is_there(file: &Path) -> BackupError {
+    BackupError::Refused(format!(
+        "{} is there already, and a backup overwrites nothing: choose another name, or move it away",
+        file.display()
+    ))
 }
 
 /// The key of a place, if it is the one of its database.
@@ -191,6 +202,7 @@ pub(super) const TABLES: &[&str] = &[
     "counters",
     "accounts",
     "domains",
+    "retired",
     "users",
     "sessions",
     "tokens",

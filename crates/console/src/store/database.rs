@@ -71,6 +71,27 @@ impl Database {
         Ok(self.writer.begin_with(self.kind.begin_write()).await?)
     }
 
+    /// Begins to write what may take as long as it takes: whole tables.
+    pub(super) async fn write_much(&self) -> Result<Step> {
+        let mut step = self.write().await?;
+        self.take_time(&mut step).await?;
+        Ok(step)
+    }
+
+    /// Begins to read whole tables.
+    pub(super) async fn read_much(&self) -> Result<Step> {
+        let mut step = self.read().await?;
+        self.take_time(&mut step).await?;
+        Ok(step)
+    }
+
+    async fn take_time(&self, step: &mut Step) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            sqlx::raw_sql("SET LOCAL statement_timeout = 0").execute(&mut **step).await?;
+        }
+        Ok(())
+    }
+
     /// Begins to read: everything read in it is of one moment.
     pub(super) async fn read(&self) -> Result<Step> {
         Ok(self.readers.begin_with(self.kind.begin_read()).await?)
@@ -79,6 +100,18 @@ impl Database {
     /// To read once.
     pub(super) fn reader(&self) -> &AnyPool {
         &self.readers
+    }
+
+    /// Whether what is deleted from here on is overwritten as well, and what is in the journal brought into
+    /// its place. PostgreSQL does so by itself, some time.
+    pub(super) async fn overwrite(&self, on: bool) -> Result<()> {
+        let first = match (self.kind, on) {
+            (Kind::Postgres, _) => return Ok(()),
+            (Kind::Sqlite, true) => "PRAGMA secure_delete = ON",
+            (Kind::Sqlite, false) => "PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        sqlx::raw_sql(first).execute(&self.writer).await?;
+        Ok(())
     }
 
     /// Ends every connection. What was answered is safe without it.
@@ -154,8 +187,14 @@ impl Kind {
     fn of_all(self) -> &'static [&'static str] {
         match self {
             Kind::Sqlite => &["PRAGMA busy_timeout = 2000", "PRAGMA foreign_keys = ON"],
-            // What a lock and a statement may take, in ms: see `BUSY_MAX` and `TURN_MAX`.
-            Kind::Postgres => &["SET lock_timeout = 2000", "SET client_encoding = 'UTF8'"],
+            // What a lock and a statement may take, in ms. The longest statements sum up a month of
+            // minutes for a graph, and take a second or two. What moves whole tables says that it may
+            // take longer.
+            Kind::Postgres => &[
+                "SET lock_timeout = 2000",
+                "SET statement_timeout = 15000",
+                "SET client_encoding = 'UTF8'",
+            ],
         }
     }
 

@@ -12,10 +12,16 @@ pub(super) const SCHEMA: u64 = STEPS.len() as u64;
 
 /// The steps, for SQLite and for PostgreSQL; the first makes schema 1. Each gives a column that it adds
 /// a default: rows of an older backup do not have it.
-const STEPS: &[(&str, &str)] = &[(
-    include_str!("../../migrations/sqlite/0001_first.sql"),
-    include_str!("../../migrations/postgres/0001_first.sql"),
-)];
+const STEPS: &[(&str, &str)] = &[
+    (
+        include_str!("../../migrations/sqlite/0001_first.sql"),
+        include_str!("../../migrations/postgres/0001_first.sql"),
+    ),
+    (
+        include_str!("../../migrations/sqlite/0002_targets.sql"),
+        include_str!("../../migrations/postgres/0002_targets.sql"),
+    ),
+];
 
 /// Takes the steps that a database lacks, each in a transaction.
 pub(super) async fn migrate(database: &Database, now: u64) -> Result<()> {
@@ -24,7 +30,7 @@ pub(super) async fn migrate(database: &Database, now: u64) -> Result<()> {
 
 async fn take(database: &Database, steps: &[(&'static str, &'static str)], now: u64) -> Result<()> {
     loop {
-        let mut step = database.write().await?;
+        let mut step = database.write_much().await?;
         let at = usize::try_from(schema(&mut step, database.kind).await?).unwrap_or(usize::MAX);
         if at > steps.len() {
             return Err(StoreError::Unavailable(format!(

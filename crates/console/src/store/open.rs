@@ -13,7 +13,7 @@ use super::database::{Database, has_changed};
 use super::row::Fields;
 use super::sql::SqlStore;
 use super::vault::{self, Cell, Vault};
-use super::{Result, Store, StoreError, migrate};
+use super::{Result, Store, StoreError, accounts, migrate};
 use crate::model::Secret;
 
 /// Where a store is.
@@ -33,7 +33,9 @@ pub async fn open(place: &Place) -> Result<Arc<dyn Store>> {
     let database = place.database(true).await?;
     migrate::migrate(&database, now()).await?;
     let vault = vault(&database, &place.key_file()).await?;
-    Ok(Arc::new(SqlStore { database, vault, notes: Arc::new(Semaphore::new(1)) }))
+    let store = SqlStore { database, vault, notes: Arc::new(Semaphore::new(1)) };
+    accounts::seal_targets(&store).await?;
+    Ok(Arc::new(store))
 }
 
 impl Place {
@@ -103,7 +105,7 @@ async fn vault(database: &Database, file: &Path) -> Result<Vault> {
         ))),
         (None, vault) => {
             let vault = vault.map_or_else(|| Vault::make(file), Ok)?;
-            put_key_check(database, &vault).await?;
+            put_key_check(database, &vault, file).await?;
             Ok(vault)
         }
     }
@@ -130,7 +132,7 @@ pub(super) async fn key_check(database: &Database) -> Result<Option<Vec<u8>>> {
     row.map(|row| row.bytes("value")).transpose()
 }
 
-async fn put_key_check(database: &Database, vault: &Vault) -> Result<()> {
+async fn put_key_check(database: &Database, vault: &Vault, file: &Path) -> Result<()> {
     let mut step = database.write().await?;
     let result =
         sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -138,12 +140,13 @@ async fn put_key_check(database: &Database, vault: &Vault) -> Result<()> {
             .bind(vault.seal(CHECK, &Secret::new("thalweg"))?)
             .execute(&mut *step)
             .await?;
-    if !has_changed(&result) {
-        return Err(StoreError::Unavailable(
-            "another thalweg was started on it at the same moment: start this one again".to_owned(),
-        ));
+    step.commit().await?;
+    if has_changed(&result) {
+        return Ok(());
     }
-    Ok(step.commit().await?)
+    // Another was started on it at the same moment. In the same folder it has the same key.
+    let check = key_check(database).await?;
+    check.is_some_and(|check| fits(vault, &check)).then_some(()).ok_or_else(|| wrong_key(file))
 }
 
 /// The time now, UNIX seconds.

@@ -14,6 +14,13 @@ use super::vault::{Cell, Vault};
 use super::{Result, StoreError};
 use crate::model::{Session, Token, User};
 
+pub(super) async fn has_users(store: &SqlStore) -> Result<bool> {
+    let row = sqlx::query("SELECT login FROM users LIMIT 1")
+        .fetch_optional(store.database.reader())
+        .await?;
+    Ok(row.is_some())
+}
+
 pub(super) async fn users(store: &SqlStore) -> Result<Vec<User>> {
     let rows = sqlx::query("SELECT * FROM users ORDER BY login")
         .fetch_all(store.database.reader())

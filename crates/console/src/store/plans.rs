@@ -62,6 +62,6 @@ fn questions() -> Vec<(String, &'static str)> {
     ];
     all.extend(others.map(|(sql, index)| (sql.to_owned(), index)));
     // By an index, whichever.
-    all.extend(audit::FORGET.iter().map(|(sql, _)| ((*sql).to_owned(), "SEARCH")));
+    all.extend(audit::FORGET.iter().flat_map(audit::Forget::queries).map(|sql| (sql, "SEARCH")));
     all
 }

@@ -1,7 +1,7 @@
 //! Brings a backup back: all of it, or nothing.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -17,7 +17,7 @@ use super::migrate::{self, SCHEMA};
 use super::open::{fits, now};
 use super::row::Fields;
 use super::vault::{self, KeyBytes, Vault};
-use super::{Place, StoreError};
+use super::{Place, StoreError, files};
 
 type Result<T> = std::result::Result<T, BackupError>;
 
@@ -34,7 +34,7 @@ pub async fn restore(place: &Place, file: &Path, replace: bool) -> Result<Summar
     let database = place.database(true).await?;
     migrate::migrate(&database, now()).await?;
 
-    let mut step = database.write().await?;
+    let mut step = database.write_much().await?;
     if !replace && let Some(table) = first_in_use(&mut step).await? {
         return Err(BackupError::Refused(format!(
             "the store has something in it already ({table}): with --replace it would be gone"
@@ -46,14 +46,12 @@ pub async fn restore(place: &Place, file: &Path, replace: bool) -> Result<Summar
     backup.insert(&mut step).await?;
     // The key is in its place before what needs it is. Were the power cut between the two, the old one
     // is beside it.
-    let old = match key {
+    let change = match key {
         Some(key) => put_key(&place.key_file(), &key)?,
-        None => None,
+        None => KeyChange::None,
     };
     if let Err(error) = step.commit().await {
-        if let Some(old) = old {
-            let _ = fs::rename(old, place.key_file());
-        }
+        change.undo(&place.key_file());
         return Err(StoreError::from(error).into());
     }
     database.close().await;
@@ -224,18 +222,58 @@ async fn execute(step: &mut Step, sql: String) -> Result<()> {
     Ok(())
 }
 
-/// Writes a key, and keeps another that was there: answers where.
-fn put_key(file: &Path, key: &KeyBytes) -> Result<Option<PathBuf>> {
-    let old = match fs::read(file) {
-        Ok(old) if old == key => return Ok(None),
-        Ok(_) => Some(file.with_extension("key.old")),
-        Err(_) => None,
-    };
-    if let Some(old) = &old {
-        fs::rename(file, old).map_err(|e| at(old, e))?;
+/// What became of a key that was there.
+enum KeyChange {
+    /// It is the one that is wanted.
+    None,
+    /// There was none.
+    New,
+    /// It is kept here.
+    Kept(PathBuf),
+}
+
+impl KeyChange {
+    fn undo(self, file: &Path) {
+        let undone = match self {
+            KeyChange::None => Ok(()),
+            KeyChange::New => fs::remove_file(file),
+            KeyChange::Kept(old) => files::replace(&old, file),
+        };
+        if let Err(error) = undone {
+            tracing::error!(%error, file = %file.display(), "the old key could not be put back");
+        }
     }
-    vault::write_key(file, key)?;
-    Ok(old)
+}
+
+/// Puts a key in its place, and keeps another that was there. At no moment is there none.
+fn put_key(file: &Path, key: &KeyBytes) -> Result<KeyChange> {
+    let change = match fs::read(file) {
+        Ok(old) if old == key => return Ok(KeyChange::None),
+        Ok(_) => KeyChange::Kept(keep(file).map_err(|e| at(file, e))?),
+        Err(error) if error.kind() == ErrorKind::NotFound => KeyChange::New,
+        Err(error) => return Err(at(file, error)),
+    };
+    if let Err(error) = vault::replace_key(file, key) {
+        if let KeyChange::Kept(old) = change {
+            let _ = fs::remove_file(old);
+        }
+        return Err(error.into());
+    }
+    Ok(change)
+}
+
+/// Gives a key a second name that nothing has yet: `store.key.old`, `store.key.old.2`, ...
+fn keep(file: &Path) -> std::io::Result<PathBuf> {
+    let first = file.with_extension("key.old");
+    let others = (2..KEPT_MAX).map(|n| file.with_extension(format!("key.old.{n}")));
+    for old in std::iter::once(first).chain(others) {
+        match fs::hard_link(file, &old) {
+            Ok(()) => return Ok(old),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 fn key_check_of(line: &[u8]) -> Option<Vec<u8>> {
@@ -256,10 +294,13 @@ fn at(file: &Path, error: std::io::Error) -> BackupError {
     BackupError::File { file: file.to_owned(), error }
 }
 
+/// Old keys beside one: who restores so often has to tidy up.
+const KEPT_MAX: u32 = 1000;
+
 /// How a row of `meta` is written.
 const META: &[u8] = b"\"table\":\"meta\"";
 
-/// How many rows a statement writes: an account's are the widest, 22 values, and SQLite takes 32766.
+/// How many rows a statement writes: an account's are the widest, 24 values, and SQLite takes 32766.
 const BATCH: usize = 500;
 
 /// The longest line: a delivery's body is some kilobytes, an account with 200 addresses and as many

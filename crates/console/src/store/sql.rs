@@ -34,6 +34,18 @@ impl Store for SqlStore {
         accounts::all(self).await
     }
 
+    async fn account_numbers(&self) -> Result<Vec<String>> {
+        accounts::numbers(self).await
+    }
+
+    async fn is_retired(&self, bizid: &str) -> Result<bool> {
+        accounts::is_retired(self, bizid).await
+    }
+
+    async fn put_first_accounts(&self, accounts: &[Account], default: &str) -> Result<()> {
+        accounts::put_first(self, accounts, default).await
+    }
+
     async fn account(&self, bizid: &str) -> Result<Option<Account>> {
         accounts::one(self, bizid).await
     }
@@ -44,6 +56,10 @@ impl Store for SqlStore {
 
     async fn remove_account(&self, bizid: &str) -> Result<bool> {
         accounts::remove(self, bizid).await
+    }
+
+    async fn has_users(&self) -> Result<bool> {
+        people::has_users(self).await
     }
 
     async fn users(&self) -> Result<Vec<User>> {

@@ -5,12 +5,13 @@ use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, files};
 use crate::model::Secret;
 
 /// Encrypts and decrypts. AES-256-GCM, with a nonce of 96 random bits: after 2^32 secrets, ten a second
@@ -39,12 +40,19 @@ impl Vault {
         Ok(Vault { key, bytes })
     }
 
-    /// A new key, in a new file. It is on the disk before anything is encrypted with it.
+    /// A new key, in a new file, or the one that somebody else has made at the same moment. It is on the
+    /// disk before anything is encrypted with it.
     pub(super) fn make(file: &Path) -> Result<Vault> {
         let mut bytes = [0; KEY_BYTES];
         rand::fill(&mut bytes).map_err(|_| broken())?;
-        write_key(file, &bytes)?;
-        Vault::new(bytes)
+        let made = prepare_key(file, &bytes).and_then(|new| files::name(&new, file));
+        match made {
+            Ok(()) => Vault::new(bytes),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Vault::read(file)?.ok_or_else(|| unavailable("read", file, &error))
+            }
+            Err(error) => Err(unavailable("write", file, &error)),
+        }
     }
 
     /// The key of a file; `None` if there is no file.
@@ -125,21 +133,25 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// Writes a key into a new file that only its owner can read, and its folder if there is none.
-pub(super) fn write_key(file: &Path, bytes: &KeyBytes) -> Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        make_folder(folder)?;
-        let new = file.with_extension("key.new");
-        let _ = fs::remove_file(&new);
-        let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        out.write_all(bytes)?;
-        out.sync_all()?;
-        fs::rename(&new, file)?;
-        // The name too has to be there after a power cut.
-        fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|e| unavailable("write", file, &e))
+/// Puts a key in a file's place, all of it or nothing.
+pub(super) fn replace_key(file: &Path, bytes: &KeyBytes) -> Result<()> {
+    let replaced = prepare_key(file, bytes).and_then(|new| files::replace(&new, file));
+    replaced.map_err(|error| unavailable("write", file, &error))
+}
+
+/// Writes a key into a file that has no name yet and that only its owner can read, in a folder that is
+/// made if there is none.
+fn prepare_key(file: &Path, bytes: &KeyBytes) -> std::io::Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    make_folder(file.parent().unwrap_or(Path::new(".")))?;
+    // Whoever else makes one at this moment makes another file.
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let new = file.with_extension(format!("key.{}-{number}", std::process::id()));
+    let _ = fs::remove_file(&new);
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    Ok(new)
 }
 
 /// Makes a folder that is for its owner only, if it is not there.
@@ -197,6 +209,26 @@ mod tests {
         let other = Vault::new([8; 32]).unwrap();
         assert!(matches!(other.unseal(KEY, &sealed), Err(StoreError::Damaged(_))));
         assert_eq!(format!("{vault:?}"), "Vault");
+    }
+
+    #[test]
+    fn of_keys_that_are_made_at_once_there_is_one() {
+        let folder = thalweg_testkit::folder::Folder::new("vault-at-once");
+        for round in 0..20 {
+            let file = folder.path().join(round.to_string()).join("store.key");
+            let keys: Vec<KeyBytes> = std::thread::scope(|s| {
+                let made: Vec<_> =
+                    (0..4).map(|_| s.spawn(|| Vault::make(&file).unwrap())).collect();
+                made.into_iter().map(|vault| *vault.join().unwrap().bytes()).collect()
+            });
+            let kept = *Vault::read(&file).unwrap().unwrap().bytes();
+            assert!(keys.iter().all(|key| *key == kept));
+            assert_eq!(
+                fs::read_dir(file.parent().unwrap()).unwrap().count(),
+                1,
+                "nothing else is left"
+            );
+        }
     }
 
     #[test]

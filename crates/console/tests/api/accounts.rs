@@ -269,6 +269,57 @@ async fn an_account_goes_with_all_that_is_live_of_it_and_the_default_one_stays()
     assert_eq!(admin.delete("/api/v1/accounts/1").await.refuses(400).1, "bizid");
     let audit = admin.get("/api/v1/audit?account=7").await.is(200);
     assert_eq!(audit["entries"][0]["what"], "account.remove");
+    // What it did is in the history: nobody else gets its number.
+    let again = admin.post("/api/v1/accounts", json!({ "bizid": "7", "name": "Another" })).await;
+    let (_, field, message) = again.refuses(400);
+    assert!(field == "bizid" && message.contains("was removed"), "{message}");
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_read_is_left_out_and_told() {
+    let home = Home::new("damaged").await;
+    home.account("7", "school.example.com").await;
+    home.account("8", "other.example.com").await;
+    let url = push_url(&home, "8").await;
+    home.tamper("UPDATE accounts SET api_key = callback_key WHERE bizid = '8'").await;
+    let home = home.restarted().await;
+    let admin = home.admin().await;
+    admin.get("/api/v1/accounts/7").await.is(200);
+    admin.get("/api/v1/accounts/8").await.refuses(404);
+    assert!(home.decides(&url, Action::Push).is_err());
+    let overview = admin.get("/api/v1/overview").await.is(200);
+    assert_eq!(overview["problems"][0]["code"], "accounts-damaged");
+    assert!(overview["problems"][0]["message"].as_str().unwrap().contains(": 8."));
+    let of_seven = home.asker(Role::ReadOnly, Some("7")).await;
+    assert_eq!(of_seven.get("/api/v1/overview").await.is(200)["problems"], json!([]));
+    let again = json!({ "bizid": "8", "name": "Another" });
+    assert_eq!(admin.post("/api/v1/accounts", again).await.refuses(400).1, "bizid");
+}
+
+#[tokio::test]
+async fn whoever_may_only_look_sees_no_query_of_a_back_ends_url() {
+    let home = Home::new("targets").await;
+    home.account("7", "school.example.com").await;
+    let [told, may] =
+        ["told", "may"].map(|what| format!("https://school.example.com/{what}?key=sesame"));
+    let urls = json!({ "callback": { "url": told }, "remote": { "url": may } });
+    home.admin().await.patch("/api/v1/accounts/7", urls).await.is(200);
+    for (role, account, sees) in [
+        (Role::ReadOnly, None, false),
+        (Role::ReadOnly, Some("7"), false),
+        (Role::Operator, Some("7"), true),
+        (Role::Admin, None, true),
+    ] {
+        let asker = home.asker(role, account).await;
+        for path in ["/api/v1/accounts", "/api/v1/accounts/7"] {
+            let text = asker.get(path).await.text;
+            assert_eq!(text.contains("sesame"), sees, "{role:?} {account:?}: {text}");
+            assert!(
+                text.contains("school.example.com/told?")
+                    && text.contains("school.example.com/may?")
+            );
+        }
+    }
 }
 
 #[tokio::test]

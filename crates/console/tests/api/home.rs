@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use axum::Router;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 use thalweg_access::{Action, Query, Reason, Request, Way, decide};
 use thalweg_console::clock::SystemClock;
 use thalweg_console::hooks::post::{Message, Post, Undelivered};
@@ -66,6 +68,13 @@ impl Home {
         let Home { folder, .. } = self;
         let store = open(&folder).await;
         Home::of(folder, store, vec![new_account("1")]).await
+    }
+
+    /// Does something to the database behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &'static str) {
+        let url = format!("sqlite://{}", self.folder.path().join("data/thalweg.db").display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     }
 
     async fn of(folder: Folder, store: Arc<dyn Store>, first: Vec<Account>) -> Home {

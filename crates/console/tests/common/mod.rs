@@ -354,6 +354,18 @@ impl Store for Memory {
     }
 
     // The rest is for people.
+    async fn account_numbers(&self) -> Result<Vec<String>> {
+        absent()
+    }
+    async fn is_retired(&self, _: &str) -> Result<bool> {
+        absent()
+    }
+    async fn put_first_accounts(&self, _: &[Account], _: &str) -> Result<()> {
+        absent()
+    }
+    async fn has_users(&self) -> Result<bool> {
+        absent()
+    }
     async fn put_account(&self, _: &Account) -> Result<u64> {
         absent()
     }

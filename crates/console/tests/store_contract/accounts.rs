@@ -128,6 +128,58 @@ pub(crate) async fn what_belongs_to_an_account_goes_with_it(home: Home) {
     assert_eq!(store.forbids(None, 1).await.unwrap().len(), 1);
     assert_eq!(store.deliveries(Some("8"), None, ALL).await.unwrap().total, 3);
 
-    // A number that comes back begins anew.
-    assert_eq!(store.put_account(&account("7")).await, Ok(1));
+    // Its history is nobody else's.
+    assert!(store.is_retired("7").await.unwrap() && !store.is_retired("8").await.unwrap());
+    assert_eq!(store.put_account(&account("7")).await, Err(StoreError::Conflict));
+}
+
+pub(crate) async fn the_first_accounts_are_all_there_or_none(home: Home) {
+    let store = home.open().await;
+    let twice = [account("7"), account("8"), account("7")];
+    assert_eq!(store.put_first_accounts(&twice, "\"7\"").await, Err(StoreError::Conflict));
+    assert_eq!(store.account_numbers().await.unwrap(), [""; 0]);
+    assert_eq!(store.setting("default-account").await.unwrap(), None);
+    store.put_first_accounts(&twice[..2], "\"7\"").await.unwrap();
+    assert_eq!(store.accounts().await.unwrap().len(), 2);
+    assert_eq!(store.setting("default-account").await.unwrap().as_deref(), Some("\"7\""));
+    let late = store.put_first_accounts(&[account("9")], "\"9\"").await;
+    assert_eq!(late, Err(StoreError::Conflict), "there are some");
+}
+
+pub(crate) async fn one_that_cannot_be_read_leaves_the_others_in_the_list(home: Home) {
+    let store = home.open().await;
+    for bizid in ["7", "8", "9"] {
+        store.put_account(&account(bizid)).await.unwrap();
+    }
+    home.tamper("UPDATE accounts SET api_key = callback_key WHERE bizid = '8'").await;
+    home.tamper("UPDATE domains SET main = backup WHERE account = '9' AND number = 1").await;
+    let read = store.accounts().await.unwrap();
+    assert_eq!(read.iter().map(|a| &*a.bizid).collect::<Vec<_>>(), ["7"]);
+    let mut numbers = store.account_numbers().await.unwrap();
+    numbers.sort();
+    assert_eq!(numbers, ["7", "8", "9"]);
+}
+
+pub(crate) async fn urls_that_an_older_program_left_in_the_clear_are_encrypted(home: Home) {
+    let store = home.open().await;
+    let version = store.put_account(&account("7")).await.unwrap();
+    // As schema 1 had them.
+    home.tamper(
+        "UPDATE accounts SET callback_target = NULL, remote_target = NULL,
+            callback_url = 'https://old.example.com/?key=sesame-old',
+            remote = '{\"url\":\"https://old.example.com/?may=sesame-may\",\"push\":true,\"play\":false,\"play_if_unreachable\":true}'",
+    )
+    .await;
+    let store = home.open().await;
+    let mut want = Account { version, ..account("7") };
+    want.callback.url = Some("https://old.example.com/?key=sesame-old".to_owned());
+    want.remote.url = Some("https://old.example.com/?may=sesame-may".to_owned());
+    want.remote.play = false;
+    assert_eq!(store.account("7").await.unwrap(), Some(want));
+    if home.place.url.is_none() {
+        for entry in std::fs::read_dir(&home.place.data_dir).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(7).any(|w| w == b"sesame-"));
+        }
+    }
 }

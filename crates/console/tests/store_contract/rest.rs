@@ -66,6 +66,21 @@ pub(crate) async fn what_is_old_is_forgotten(home: Home) {
     assert_eq!(store.audits(None, ALL).await.unwrap().total, 1);
 }
 
+/// More than is forgotten at one time, many of one moment among them.
+pub(crate) async fn much_that_is_old_is_forgotten_to_the_last_row(home: Home) {
+    let store = home.open().await;
+    home.tamper(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7000)
+         INSERT INTO audits (id, at, who, peer, account, what, detail)
+         SELECT i, CASE WHEN i < 3000 THEN 5 ELSE i END, 'w', '', NULL, 'x', '' FROM n",
+    )
+    .await;
+    let before = Prune { minutes: 0, publications: 0, deliveries: 0, audits: 6500 };
+    store.prune(before).await.unwrap();
+    let left = store.audits(None, ALL).await.unwrap();
+    assert_eq!((left.total, left.items[0].at), (501, 7000));
+}
+
 pub(crate) async fn whoever_opens_it_again_finds_all(home: Home) {
     let store = home.open().await;
     store.put_account(&account("7")).await.unwrap();

@@ -33,12 +33,12 @@ pub(crate) fn account(bizid: &str) -> Account {
             patterns: vec!["*.example.com".to_owned()],
         },
         callback: Callback {
-            url: Some("https://example.com/told?a=1".to_owned()),
+            url: Some("https://example.com/told?secret=sesame-told".to_owned()),
             key: secret("callback", bizid),
             anomalies: true,
         },
         remote: Remote {
-            url: Some("https://example.com/may".to_owned()),
+            url: Some("https://example.com/may?secret=sesame-may".to_owned()),
             push: true,
             play: true,
             play_if_unreachable: true,
