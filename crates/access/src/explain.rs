@@ -61,6 +61,14 @@ pub fn explain(policy: &Policy, request: &Request<'_>, now_unix_s: u64) -> Vec<F
     look.findings
 }
 
+/// Whether the vendor's signature in it was made with a key for what is asked.
+pub fn fits_key(policy: &Policy, request: &Request<'_>) -> bool {
+    let host = request.host();
+    let domains = policy.account_of(host).domains_for(request.action, host);
+    Signature::find(request.query)
+        .is_ok_and(|signature| domains.iter().any(|d| d.keys.verify(request.stream, &signature)))
+}
+
 struct Look<'a> {
     policy: &'a Policy,
     request: &'a Request<'a>,

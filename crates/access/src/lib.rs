@@ -38,7 +38,7 @@ pub use decision::{Allow, Class, Request, SessionCap, Way, decide};
 pub use eligibility::{
     Category, CategoryRow, CategoryTable, Gate, Preset, Standing, Sub, SubjectType,
 };
-pub use explain::{Finding, Verdict, explain};
+pub use explain::{Finding, Verdict, explain, fits_key};
 pub use handle::{PolicyHandle, PolicyReader};
 pub use keys::{Key, Keys};
 pub use lists::{

@@ -129,6 +129,8 @@ fn described() -> OpenApiRouter<Console> {
         .routes(routes!(history::of_account))
         .routes(routes!(viewers::list))
         .routes(routes!(viewers::kick))
+        .routes(routes!(viewers::bars))
+        .routes(routes!(viewers::lift))
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::show))
         .routes(routes!(callbacks::retry))

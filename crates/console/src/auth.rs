@@ -99,14 +99,20 @@ impl Passwords {
 pub(crate) struct Tokens {
     any: Limiter<IpAddr>,
     wrong: Limiter<IpAddr>,
+    /// Refusals that are written down.
+    notes: Limiter<Option<IpAddr>>,
+    /// The old API's, for accounts that there are not.
+    nobodys_key: Secret,
 }
 
 impl Tokens {
-    pub(crate) fn new() -> Tokens {
-        Tokens {
+    pub(crate) fn new() -> Result<Tokens, NoHash> {
+        Ok(Tokens {
             any: Limiter::per_minute(REQUESTS_PER_ADDRESS),
             wrong: Limiter::per_minute(WRONG_PER_ADDRESS),
-        }
+            notes: Limiter::per_minute(NOTES_PER_ADDRESS),
+            nobodys_key: new_key()?,
+        })
     }
 
     /// Takes one of an address's requests.
@@ -123,6 +129,21 @@ impl Tokens {
     /// Seconds until there is another.
     pub(crate) fn take_wrong(&self, peer: Option<IpAddr>) -> Result<(), u64> {
         peer.map_or(Ok(()), |peer| self.wrong.take(&address_of(peer)))
+    }
+}
+
+impl Tokens {
+    /// Takes one of the refusals of an address that are written down.
+    ///
+    /// # Errors
+    /// Seconds until there is another.
+    pub(crate) fn take_note(&self, peer: Option<IpAddr>) -> Result<(), u64> {
+        self.notes.take(&peer.map(address_of))
+    }
+
+    /// A key that nobody knows, and that takes as long to check.
+    pub(crate) fn nobodys_key(&self) -> &Secret {
+        &self.nobodys_key
     }
 }
 
@@ -175,9 +196,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoHash> {
 const REQUESTS_PER_ADDRESS: u32 = 1200;
 /// Wrong tokens a minute from one address: a program that was not told of a new one, not one that guesses.
 const WRONG_PER_ADDRESS: u32 = 30;
+/// Refusals a minute from one address that are in the audit: enough to see that somebody tries, too few to fill it.
+const NOTES_PER_ADDRESS: u32 = 3;
 /// Characters of a login that are looked at where it is only counted: more has none.
 const LOGIN_CHARS_MAX: usize = 64;
-/// Passwords tried a minute for one login; and from one address.
+/// Passwords tried a minute, right or wrong: for one login, and from one address.
 const TRIES_PER_LOGIN: u32 = 5;
 const TRIES_PER_ADDRESS: u32 = 20;
 /// Passwords checked at one time: 76 MiB.

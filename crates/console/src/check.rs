@@ -1,6 +1,6 @@
 //! What a pasted URL means.
 
-use thalweg_access::{Action, Query, Token};
+use thalweg_access::{Action, Policy, Query, Request, Token, fits_key};
 use thalweg_wire::rtmp::Address;
 use thalweg_wire::rtmp::address::{BadAddress, strip_scheme};
 
@@ -41,6 +41,15 @@ pub fn parse(url: &str) -> Result<(Address, Action), BadUrl> {
     // Over HTTP there is only play; a WebSocket can be either.
     let action = if after(ws).is_some() { of_token } else { None };
     Ok((Address { stream, ..address }, action.unwrap_or(Action::Play)))
+}
+
+/// What a URL of RTMP is for whose owner did not say: what the key is for that signed it, else what `request` says,
+/// which is what such URLs usually are.
+pub fn action_of(policy: &Policy, request: &Request<'_>) -> Action {
+    let play = Request { action: Action::Play, ..*request };
+    let is_play =
+        request.action == Action::Push && !fits_key(policy, request) && fits_key(policy, &play);
+    if is_play { Action::Play } else { request.action }
 }
 
 /// A URL without what may be secret in it.

@@ -122,7 +122,7 @@ impl Console {
             register,
             places,
             passwords: Passwords::new().await?,
-            tokens: Tokens::new(),
+            tokens: Tokens::new()?,
             health,
             postman,
             remote,

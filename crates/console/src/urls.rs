@@ -73,7 +73,10 @@ pub enum NoUrl {
     #[error("there is no account {0}")]
     NoAccount(String),
     /// Nobody could tell that it is this account's.
-    #[error("no URL can mean account {bizid}: give it a {action} domain with a host")]
+    #[error(
+        "no URL can mean account {bizid}: its {action} domain has no host. Give it one, under Domains or by \
+         PATCH /api/v1/accounts/{bizid}/domains/NUMBER with {{\"host\": ...}}"
+    )]
     NoHost {
         /// The account's number.
         bizid: String,
@@ -234,7 +237,8 @@ impl Signer<'_> {
         let account = self.account(wish)?;
         let own = self.policy.host_for(account, action, &self.places.host);
         let Some(host) = wish.host.as_deref().or(own) else {
-            return Err(NoUrl::NoHost { bizid: account.bizid.to_string(), action: action.name() });
+            let (bizid, name) = (account.bizid.to_string(), action.name());
+            return Err(NoUrl::NoHost { bizid, action: name });
         };
         let domain = account.signing_domain(action, host);
         let must_sign = domain.is_some_and(|d| d.auth);

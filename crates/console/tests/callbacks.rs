@@ -5,6 +5,7 @@ mod common;
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use common::Reply::{After, Never, Status};
@@ -205,6 +206,59 @@ async fn a_store_that_does_not_work_delays_and_is_complained_of() {
     assert_eq!(got.len(), 2);
     assert_eq!(got[0].body["event_time"], START_MS / 1000 + 1);
     assert_eq!(got[1].body["push_duration"], "5000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_can_be_read_and_not_written_is_complained_of_all_the_time() {
+    let (store, receivers, clock) = world(&["1", "2"]);
+    let server = Server::start(&store, &receivers, &clock);
+    seconds(1).await;
+    store.is_full.store(true, SeqCst);
+    begin(&server.hub, &clock, &key("1", "a"), 1);
+    seconds(2).await;
+    for n in 0..30 {
+        // Whatever else happens has the outbox look into the store.
+        server.postman.ring();
+        seconds(1).await;
+        let ailments = server.health.ailments();
+        assert!(ailments.contains_key("callbacks"), "after {n} s: {ailments:?}");
+    }
+    store.is_full.store(false, SeqCst);
+    seconds(3).await;
+    assert!(!server.health.ailments().contains_key("callbacks"));
+}
+
+/// What is in the queue knows better than a look at what seems to be open.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_waits_in_the_queue_is_not_made_up() {
+    for _ in 0..8 {
+        let (store, receivers, clock) = world(&["1"]);
+        let server = Server::start(&store, &receivers, &clock);
+        begin(&server.hub, &clock, &key("1", "a"), 1);
+        seconds(1).await;
+        store.down(true);
+        for epoch in 2..7000 {
+            begin(&server.hub, &clock, &key("7", "other"), epoch);
+            end(&server.hub, &clock, &key("7", "other"), epoch);
+            if epoch % 100 == 0 {
+                seconds(1).await;
+            }
+        }
+        // Something is lost: when all is written what is open is looked at, and two seconds later again.
+        seconds(5).await;
+        assert!(server.health.ailments()["history"].lost > 0);
+        store.down(false);
+        sleep(Duration::from_millis(1500)).await;
+        // Then the look is due while the writer waits for the store, and the end is in the queue.
+        store.stuck(true);
+        begin(&server.hub, &clock, &key("7", "late"), 8000);
+        end(&server.hub, &clock, &key("1", "a"), 1);
+        seconds(5).await;
+        store.stuck(false);
+        seconds(10).await;
+        let ended = receivers.got().into_iter().find(|r| r.body["event_type"] == 0).unwrap();
+        assert_eq!(ended.body["errcode"], 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

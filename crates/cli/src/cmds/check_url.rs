@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// The URL, in quotes: a shell would cut it at the first &.
     url: String,
     /// What it is to be used for. Without this, http URLs are for play and rtmp URLs for push, or
-    /// for what their tw says.
+    /// for what their tw says, or for play if it is the play key that signed them.
     #[arg(long = "as", value_name = "ACTION")]
     action: Option<ActionArg>,
     /// IP address of who will use it: a URL may be good only from some.
@@ -40,13 +40,12 @@ enum ActionArg {
 pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     let setup = Setup::load_existing(setup).await?;
     let (address, usual) = check::parse(args.url.trim())?;
-    let action = match args.action {
-        Some(ActionArg::Push) => Action::Push,
-        Some(ActionArg::Play) => Action::Play,
-        None => usual,
-    };
-    let request = Request {
-        action,
+    let mut request = Request {
+        action: match args.action {
+            Some(ActionArg::Push) => Action::Push,
+            Some(ActionArg::Play) => Action::Play,
+            None => usual,
+        },
         way: Way::Tcp,
         host: &address.host,
         app: &address.app,
@@ -55,6 +54,10 @@ pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
         peer: args.from,
         referer: None,
     };
+    if args.action.is_none() {
+        request.action = check::action_of(&setup.policy, &request);
+    }
+    let action = request.action;
     let mut findings = explain(&setup.policy, &request, show::now_unix_s());
     if !setup.config.udp.enabled {
         // What it would be over UDP is nothing to a server that does not speak it.
@@ -67,6 +70,9 @@ pub(crate) async fn run(args: &Args, setup: &setup::Args) -> Result<ExitCode> {
     let (name, Address { app, stream, .. }) = (action.name(), &address);
     let hint = match (args.action, action) {
         (None, Action::Push) => " (--as play asks about a play)",
+        (None, Action::Play) if usual == Action::Push => {
+            ", whose key signed it (--as push asks about a push)"
+        }
         _ => "",
     };
     show::line(format_args!("as a {name}{hint}, app {app}, stream {stream}:"));

@@ -71,6 +71,8 @@ struct More {
 enum SchemeArg {
     Md5,
     Sha256,
+    /// Or strong, as the API says.
+    #[value(alias = "strong")]
     Hmac,
 }
 

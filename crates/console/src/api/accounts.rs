@@ -13,11 +13,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
 use crate::api::body::Body;
-use crate::api::domains::Domain;
+use crate::api::domains::{Domain, checked_host};
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Admin, Operator, OperatorOfAll, Reader};
 use crate::api::lists::{Paging, Path, searched};
 use crate::auth::{Who, new_key};
+use crate::clock;
 use crate::console::{Console, now_unix_s};
 use crate::hooks::target::Target;
 use crate::model::{
@@ -103,6 +104,12 @@ pub(crate) struct AccountChange {
     /// Only of a new one: 1 to 20 digits.
     #[schema(pattern = "^[0-9]{1,20}$")]
     bizid: Option<String>,
+    /// Only of a new one: the host in its URLs to push. Without one no URL can mean it.
+    #[schema(max_length = 253)]
+    push_host: Option<String>,
+    /// Only of a new one: the host in its URLs to watch.
+    #[schema(max_length = 253)]
+    play_host: Option<String>,
     /// Only of one that is there: the version that was read.
     version: Option<u64>,
     #[schema(min_length = 1, max_length = 100)]
@@ -212,6 +219,10 @@ pub(crate) async fn add(
         return Err(ApiError::bad("name", "it needs a name"));
     }
     let mut account = model::Account::new(&bizid, now_unix_s(), new_key)?;
+    let hosts = [("push_host", &wanted.push_host), ("play_host", &wanted.play_host)];
+    for (domain, (field, host)) in account.domains.iter_mut().zip(hosts) {
+        domain.host = checked_host(host.clone()).map_err(|why| why.at(field))?;
+    }
     wanted.apply(&mut account, &console.books(), &who)?;
     let account = console.inner.register.add(account).await?;
     console.note(&who, Some(&bizid), "account.add", &account.name).await;
@@ -249,8 +260,21 @@ pub(crate) async fn change(
     if change.bizid.as_ref().is_some_and(|b| *b != bizid) {
         return Err(ApiError::bad("bizid", "a number cannot change: make another account"));
     }
-    let (version, cut, words) = (change.version, change.cut, change.words());
-    let edit = |account: &mut model::Account, books: &Books| change.apply(account, books, &who);
+    for (field, host) in [("push_host", &change.push_host), ("play_host", &change.play_host)] {
+        if host.is_some() {
+            let words =
+                format!("hosts are of domains: PATCH /api/v1/accounts/{bizid}/domains/{{number}}");
+            return Err(ApiError::bad(field, words));
+        }
+    }
+    let (version, cut) = (change.version, change.cut);
+    let mut words = String::new();
+    let edit = |account: &mut model::Account, books: &Books| {
+        let old = account.clone();
+        change.apply(account, books, &who)?;
+        words = differences(&old, account);
+        Ok::<_, ApiError>(())
+    };
     let account = console.inner.register.change(&bizid, version, edit).await?;
     console.note(&who, Some(&bizid), "account.change", words).await;
     if cut {
@@ -337,7 +361,11 @@ pub(crate) async fn revoke(
     {
         return Err(ApiError::bad("stream", "app and name: live/room"));
     }
-    let detail = format!("{} {moment:?}", stream.as_deref().unwrap_or("all"));
+    let which = stream.as_deref().unwrap_or("all URLs");
+    let detail = match moment {
+        Some(moment) => format!("{which}: those from before {}", clock::moment(moment)),
+        None => format!("{which}: taken back"),
+    };
     let edit = |account: &mut model::Account, _: &Books| -> Result<(), ApiError> {
         match (stream, moment) {
             (None, moment) => account.revoked_before = moment,
@@ -382,30 +410,49 @@ fn may(console: &Console, account: &model::Account, push: bool) -> bool {
     console.books().admits(account).is_ok() && account.service && switch
 }
 
-impl AccountChange {
-    /// What is to be different, in names: values may be secrets.
-    fn words(&self) -> String {
-        let on = |name: &str, value: Option<bool>| value.map(|on| format!("{name} {on}"));
-        let has = |name: &str, is: bool| is.then(|| name.to_owned());
-        let words = [
-            has("name", self.name.is_some()),
-            self.subject.map(|s| format!("subject {s:?}").to_lowercase()),
-            self.category.as_ref().map(|c| format!("category {}", c.main)),
-            on("service", self.service),
-            on("live_pusher", self.live_pusher),
-            on("live_player", self.live_player),
-            self.profile.map(|p| format!("profile {p:?}").to_lowercase()),
-            on("udp", self.udp),
-            self.udp_viewers_max.map(|n| format!("udp_viewers_max {n}")),
-            on("old_api", self.old_api),
-            has("addresses", self.addresses.is_some()),
-            has("referers", self.referers.is_some()),
-            has("callback", self.callback.is_some()),
-            has("remote", self.remote.is_some()),
-        ];
-        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+/// What has become different, from what to what; of what may be secret only that it has.
+fn differences(old: &model::Account, new: &model::Account) -> String {
+    let category = |c: &Category| match &c.sub {
+        _ if c.main.is_empty() => "none".to_owned(),
+        Some(sub) => format!("{}/{sub}", c.main),
+        None => c.main.clone(),
+    };
+    let kind = |subject: SubjectType| format!("{subject:?}").to_lowercase();
+    let profile = |profile: Profile| format!("{profile:?}").to_lowercase();
+    let said = |a: &model::Account| {
+        [
+            ("name", a.name.clone()),
+            ("subject", kind(a.subject)),
+            ("category", category(&a.category)),
+            ("service", a.service.to_string()),
+            ("live_pusher", a.live_pusher.to_string()),
+            ("live_player", a.live_player.to_string()),
+            ("profile", profile(a.profile)),
+            ("udp", a.udp.to_string()),
+            ("udp_viewers_max", a.udp_viewers_max.to_string()),
+            ("old_api", a.old_api.to_string()),
+        ]
+    };
+    let mut words: Vec<String> = Vec::new();
+    for ((name, old), (_, new)) in said(old).into_iter().zip(said(new)) {
+        if old != new {
+            words.push(format!("{name} {old} -> {new}"));
+        }
     }
+    for (name, differs) in [
+        ("addresses", old.addresses != new.addresses),
+        ("referers", old.referers != new.referers),
+        ("callback", old.callback != new.callback),
+        ("remote", old.remote != new.remote),
+    ] {
+        if differs {
+            words.push(name.to_owned());
+        }
+    }
+    words.join(", ")
+}
 
+impl AccountChange {
     fn apply(self, account: &mut model::Account, books: &Books, who: &Who) -> Result<(), ApiError> {
         let is_new = account.version == 0;
         let of_operator = self.subject.is_some()
@@ -416,7 +463,8 @@ impl AccountChange {
             || self.old_api.is_some();
         if of_operator && who.account.is_some() {
             return Err(ApiError::forbidden(
-                "subject, category, service, profile, caps and the old API are the operator's to change",
+                "to change subject, category, service, profile, caps and the old API takes an operator of all \
+                 accounts",
             ));
         }
         if let Some(name) = self.name {

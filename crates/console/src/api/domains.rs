@@ -110,7 +110,7 @@ pub(crate) async fn add(
     let main = chosen_or_new(key)?;
     let host = checked_host(host)?;
     check_validity(validity_s)?;
-    let words = format!("{action:?} {}", host.as_deref().unwrap_or("every host")).to_lowercase();
+    let words = words(action, host.as_deref());
     let edit = |account: &mut model::Account, _: &Books| {
         if account.domains.len() >= DOMAINS_MAX {
             return Err(ApiError::bad("host", format!("an account has at most {DOMAINS_MAX}")));
@@ -164,7 +164,7 @@ pub(crate) async fn change(
         domain.schemes = schemes.unwrap_or(domain.schemes);
         Ok(())
     };
-    edited(&console, &who, &bizid, "domain.change", number.to_string(), edit).await
+    edited(&console, &who, &bizid, "domain.change", named(&console, &bizid, number), edit).await
 }
 
 /// Removes a domain. One for each action stays.
@@ -183,7 +183,7 @@ pub(crate) async fn remove(
         account.domains.retain(|d| d.number != number);
         Ok(())
     };
-    edited(&console, &who, &bizid, "domain.remove", number.to_string(), edit).await
+    edited(&console, &who, &bizid, "domain.remove", named(&console, &bizid, number), edit).await
 }
 
 /// Shows a domain's keys.
@@ -200,7 +200,8 @@ pub(crate) async fn reveal(
     let account = find(&console, &bizid)?;
     let domain = account.domains.iter().find(|d| d.number == number);
     let domain = domain.ok_or_else(|| ApiError::not_found(format!("domain {number}")))?;
-    console.note(&who, Some(&bizid), "domain.reveal", number.to_string()).await;
+    let detail = named(&console, &bizid, number);
+    console.note(&who, Some(&bizid), "domain.reveal", detail).await;
     Ok(Json(Keys::of(domain)))
 }
 
@@ -229,7 +230,7 @@ pub(crate) async fn rotate(
     };
     console.inner.register.change(&bizid, None, edit).await?;
     let backup = if keep_backup { "with" } else { "without" };
-    let detail = format!("{number}, {backup} the old key as backup");
+    let detail = format!("{}, {backup} the old key as backup", named(&console, &bizid, number));
     console.note(&who, Some(&bizid), "domain.rotate", detail).await;
     keys.map(Json).ok_or_else(|| ApiError::not_found(format!("domain {number}")))
 }
@@ -249,7 +250,25 @@ pub(crate) async fn drop_backup(
         domain(account, number)?.backup = None;
         Ok(())
     };
-    edited(&console, &who, &bizid, "domain.drop-backup", number.to_string(), edit).await
+    edited(&console, &who, &bizid, "domain.drop-backup", named(&console, &bizid, number), edit)
+        .await
+}
+
+/// What an operator knows a domain by: `push push.example.com`.
+fn named(console: &Console, bizid: &str, number: u32) -> String {
+    let books = console.books();
+    let mut domains = books.account(bizid).into_iter().flat_map(|account| &account.domains);
+    domains
+        .find(|domain| domain.number == number)
+        .map_or_else(|| number.to_string(), |domain| words(domain.action, domain.host.as_deref()))
+}
+
+fn words(action: Action, host: Option<&str>) -> String {
+    let action = match action {
+        Action::Push => "push",
+        Action::Play => "play",
+    };
+    format!("{action} {}", host.unwrap_or("without a host"))
 }
 
 fn domain(account: &mut model::Account, number: u32) -> Result<&mut model::Domain, ApiError> {
@@ -270,13 +289,13 @@ fn chosen_or_new(key: Option<String>) -> Result<Secret, ApiError> {
 fn may_name_hosts(who: &Who) -> Result<(), ApiError> {
     match who.account {
         None => Ok(()),
-        Some(_) => {
-            Err(ApiError::forbidden("which hosts are an account's is the operator's to say"))
-        }
+        Some(_) => Err(ApiError::forbidden(
+            "to say which hosts are an account's takes an operator of all accounts",
+        )),
     }
 }
 
-fn checked_host(host: Option<String>) -> Result<Option<String>, ApiError> {
+pub(crate) fn checked_host(host: Option<String>) -> Result<Option<String>, ApiError> {
     let Some(host) = host.map(|h| h.trim().to_lowercase()).filter(|h| !h.is_empty()) else {
         return Ok(None);
     };

@@ -117,7 +117,9 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict => ApiError::conflict(why.to_string()),
             StoreError::Unavailable(_) | StoreError::Damaged(_) => {
                 tracing::error!(%why, "the store failed");
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store", why.to_string())
+                // What a database says of itself is for whoever runs it, and stands in the log.
+                let words = "the store does not work: the server's log says why";
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store", words)
             }
         }
     }

@@ -24,9 +24,9 @@ pub(crate) struct Overview {
     publishers: usize,
     /// By protocol.
     viewers: BTreeMap<&'static str, u64>,
-    /// Payload bytes received by the streams there are.
+    /// Payload bytes received: of all accounts since the server started, of one by the streams it has now.
     bytes_in: u64,
-    /// Bytes sent to viewers of the streams there are.
+    /// Bytes sent to viewers: of all accounts since the server started, of one by the streams it has now.
     bytes_out: u64,
     accounts: usize,
     /// Streams that may not be published.
@@ -96,6 +96,8 @@ async fn problems(console: &Console, who: &Who) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for (part, ailment) in console.inner.health.ailments() {
         let Ailment { since, why, lost } = ailment;
+        // What a database says of itself is for whoever runs it.
+        let why = if who.account.is_none() { why } else { "the store does not work".to_owned() };
         // Whatever part it is that says so: what it waits for is the store.
         let (code, message) = match lost {
             0 => ("store", format!("{part}: {why}")),
@@ -128,7 +130,8 @@ async fn given_up(console: &Console, who: &Who) -> Option<Problem> {
     // The page that shows what is wrong must not fail for it.
     let failed = console.store().deliveries(who.account.as_deref(), state, last).await.ok()?;
     let newest = failed.items.first()?;
-    let since = newest.made_ms / 1000;
+    // When it was last tried, that is given up; one that others pushed out of the line was never.
+    let since = newest.due_ms.max(newest.made_ms) / 1000;
     let is_news = since + DAY_S > now_unix_s();
     let (account, total) = (&newest.account, failed.total);
     let message = format!("{total} were given up, the last one of account {account}");

@@ -50,6 +50,8 @@ pub(crate) struct Sign {
 pub(crate) enum SchemeName {
     Md5,
     Sha256,
+    /// Or `hmac`, as the command line says.
+    #[serde(alias = "hmac")]
     Strong,
 }
 
@@ -104,7 +106,7 @@ struct Play {
 pub(crate) struct CheckUrl {
     #[schema(max_length = 8192)]
     url: String,
-    /// What it is to be used for; without this, what such URLs usually are.
+    /// What it is to be used for; without this what the key is for that signed it, else what such URLs usually are.
     #[serde(default)]
     action: Option<Action>,
     /// How; without this by TCP.
@@ -204,9 +206,8 @@ pub(crate) async fn check_url(
         // Whose it is, and whether it is anybody's, is nobody else's business.
         return Err(ApiError::not_found("such host among this account's"));
     }
-    let action = action.map_or(usual, access::Action::from);
-    let request = Request {
-        action,
+    let mut request = Request {
+        action: action.map_or(usual, access::Action::from),
         way: match way {
             Some(WayName::Udp) => Way::Udp,
             Some(WayName::Tcp) | None => Way::Tcp,
@@ -218,6 +219,10 @@ pub(crate) async fn check_url(
         peer: None,
         referer: None,
     };
+    if action.is_none() {
+        request.action = check::action_of(&policy, &request);
+    }
+    let action = request.action;
     let now = now_unix_s();
     let reason = decide(&policy, &request, now).err();
     let finding = |f: access::Finding| Finding {

@@ -12,7 +12,7 @@ use crate::api::guard::Reader;
 use crate::console::{Console, now_unix_s};
 use crate::model::{Point, StreamId};
 
-/// A graph.
+/// A graph: a point for each step, also where nothing was counted.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Statistics {
     points: Vec<Point>,
@@ -32,7 +32,8 @@ pub(crate) struct Which {
     from: Option<u64>,
     /// UNIX seconds; now if it is not said.
     to: Option<u64>,
-    /// Seconds from point to point, a multiple of 60.
+    /// Seconds from point to point, a multiple of 60. Steps are whole ones by the clock: `from` and `to` are moved
+    /// outwards to where one begins.
     step: Option<u64>,
 }
 
@@ -61,9 +62,18 @@ pub(crate) async fn points(
     }
     let step = step.unwrap_or(60).clamp(1, SPAN_S_MAX).div_ceil(60) * 60;
     let step = step.max(((to - from) / POINTS_MAX).div_ceil(60) * 60).max(60);
-    let points =
-        console.store().points(account.as_deref(), stream.as_ref(), from, to, step).await?;
-    Ok(Json(Statistics { points, step }))
+    // Whole steps, by the clock: the first and the last begin and end where others would.
+    let (from, to) = (from / step * step, to.div_ceil(step).saturating_mul(step));
+    let found = console.store().points(account.as_deref(), stream.as_ref(), from, to, step).await?;
+    Ok(Json(Statistics { points: every(from, to, step, found), step }))
+}
+
+/// A point for each step: where nothing was counted nothing was sent.
+fn every(from: u64, to: u64, step: u64, found: Vec<Point>) -> Vec<Point> {
+    let mut found = found.into_iter().peekable();
+    let moments = (0..(to - from) / step).map(|n| from + n * step);
+    let point = |at| found.next_if(|p| p.at == at).unwrap_or(Point { at, ..Point::default() });
+    moments.map(point).collect()
 }
 
 const DAY_S: u64 = 86_400;

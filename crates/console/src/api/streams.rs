@@ -17,6 +17,7 @@ use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
 use crate::api::lists::{Paging, Path, searched};
+use crate::clock::moment;
 use crate::console::{Console, now_unix_s};
 use crate::graphs::Second;
 use crate::model::{self, StreamId};
@@ -206,7 +207,7 @@ pub(crate) async fn forbid(
         return Err(ApiError::bad("reason", format!("at most {REASON_CHARS_MAX} characters")));
     }
     forbid_stream(&console, &id, until, reason.clone()).await?;
-    let detail = format!("{} until {until}: {reason}", id.key());
+    let detail = format!("{} until {}: {reason}", id.key(), moment(until));
     console.note(&who, Some(&id.account), "stream.forbid", detail).await;
     let StreamId { account, app, name } = id;
     Ok(Json(Forbidden { account, app, name, until, reason }))

@@ -104,10 +104,14 @@ pub(crate) async fn remove(
     Admin(who): Admin,
     Path(id): Path<u64>,
 ) -> Result<StatusCode, ApiError> {
+    let none = || ApiError::not_found(format!("token {id}"));
+    let all = console.store().tokens().await?;
+    let token = all.into_iter().find(|token| token.id == id).ok_or_else(none)?;
     if !console.store().remove_token(id).await? {
-        return Err(ApiError::not_found(format!("token {id}")));
+        return Err(none());
     }
-    console.note(&who, None, "token.remove", id.to_string()).await;
+    let detail = format!("{id} {}", token.name);
+    console.note(&who, token.account.as_deref(), "token.remove", detail).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,5 +1,6 @@
 //! Viewers.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -11,6 +12,7 @@ use thalweg_hub::{StreamKey, ViewerFilter, ViewerSnapshot};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::ApiError;
+use crate::api::accounts::find;
 use crate::api::body::Body;
 use crate::api::error::{Answer, Refusal};
 use crate::api::guard::{Operator, Reader};
@@ -65,6 +67,39 @@ pub(crate) struct Kick {
 pub(crate) struct Kicked {
     peer: String,
     barred_for_s: u64,
+}
+
+/// Of which account.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Whose {
+    account: Option<String>,
+}
+
+/// Addresses that may not watch a stream for a time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Bars {
+    bars: Vec<Bar>,
+    total: usize,
+}
+
+/// An address that may not watch a stream.
+#[derive(Debug, Serialize, ToSchema)]
+struct Bar {
+    account: String,
+    app: String,
+    name: String,
+    /// Of IPv6 the network of 64 bits.
+    address: String,
+    /// UNIX seconds.
+    until: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Lifted {
+    /// Whether it was barred.
+    lifted: bool,
 }
 
 /// Viewers, in the order they came.
@@ -127,6 +162,53 @@ pub(crate) async fn kick(
     let detail = format!("{} from {} for {for_s} s", kicked.peer, kicked.key);
     console.note(&who, Some(&kicked.key.account), "viewer.kick", detail).await;
     Ok(Json(Kicked { peer: kicked.peer.to_string(), barred_for_s: for_s }))
+}
+
+/// Addresses that may not watch a stream for a time, in the order of the streams.
+#[utoipa::path(get, path = "/api/v1/viewers/bars", params(Whose, Paging), responses(
+    (status = 200, body = Bars), (status = 401, body = Refusal),
+))]
+pub(crate) async fn bars(
+    State(console): State<Console>,
+    Reader(who): Reader,
+    whose: Result<Query<Whose>, QueryRejection>,
+    paging: Result<Query<Paging>, QueryRejection>,
+) -> Answer<Bars> {
+    let (Query(Whose { account }), page) = (whose?, paging?.page()?);
+    let account = who.scope(account)?;
+    let found = console.inner.hub.barred_viewers(account.as_deref(), Instant::now());
+    let total = found.len();
+    let now = now_unix_s();
+    let bar = |(address, key, left): (IpAddr, StreamKey, Duration)| Bar {
+        account: key.account.to_string(),
+        app: key.app.to_string(),
+        name: key.name.to_string(),
+        address: address.to_string(),
+        until: now + left.as_secs(),
+    };
+    Ok(Json(Bars { bars: page.of(found).into_iter().map(bar).collect(), total }))
+}
+
+/// Lets an address watch a stream again.
+#[utoipa::path(delete, path = "/api/v1/viewers/bars/{account}/{app}/{name}/{address}",
+    params(("account" = String, Path), ("app" = String, Path), ("name" = String, Path),
+    ("address" = String, Path)), responses(
+    (status = 200, body = Lifted), (status = 400, body = Refusal), (status = 404, body = Refusal),
+))]
+pub(crate) async fn lift(
+    State(console): State<Console>,
+    Operator(who): Operator,
+    Path((account, app, name, address)): Path<(String, String, String, String)>,
+) -> Answer<Lifted> {
+    who.must_see(&account)?;
+    find(&console, &account)?;
+    let address: IpAddr = address.parse().map_err(|_| ApiError::bad("address", "an IP address"))?;
+    let key = StreamKey::new(&account, &app, &name);
+    let lifted = console.inner.hub.unbar_viewer(&key, address);
+    if lifted {
+        console.note(&who, Some(&account), "viewer.allow", format!("{address} to {key}")).await;
+    }
+    Ok(Json(Lifted { lifted }))
 }
 
 impl From<ViewerSnapshot> for Viewer {

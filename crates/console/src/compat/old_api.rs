@@ -22,7 +22,7 @@ use crate::api::guard::Peer;
 use crate::api::streams;
 use crate::console::{Console, now_unix_s};
 use crate::hooks::body::sign;
-use crate::model::{Account, Point, StreamId};
+use crate::model::{Account, Point, Secret, StreamId};
 use crate::store::StoreError;
 
 mod statistics;
@@ -67,10 +67,28 @@ async fn called(
 ) -> Output {
     let text = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let bizid = query.get("appid").or(query.get("cmd")).map(String::as_str).unwrap_or_default();
+    let tokens = &console.inner.tokens;
+    tokens.take(peer).map_err(slow_down)?;
     let account = console.books().account(bizid).cloned().filter(|a| a.old_api);
-    // Whether there is such an account is nobody's business.
-    let account = account.ok_or_else(|| forbidden("appid is invalid"))?;
-    check_signature(&account, text("t"), text("sign"), now_unix_s())?;
+    // Whether there is such an account is nobody's business: one that there is not has a key as well, which
+    // nobody knows.
+    let nobodys = tokens.nobodys_key();
+    let key = account.as_ref().map_or(nobodys, |a| &a.api_key);
+    let signed = check_signature(key, text("t"), text("sign"), now_unix_s());
+    let account = match (signed, account) {
+        (Ok(()), Some(account)) => account,
+        (signed, account) => {
+            let refusal = signed.err().unwrap_or_else(|| forbidden("sign invalid"));
+            tokens.take_wrong(peer).map_err(slow_down)?;
+            if tokens.take_note(peer).is_ok() {
+                let of = account.as_ref().map(|a| a.bizid.as_str());
+                let detail =
+                    format!("{} of {}: {}", shown(text("interface")), shown(bizid), refusal.2);
+                console.note_of("old-api", peer, of, "old-api.refused", detail).await;
+            }
+            return Err(refusal);
+        }
+    };
     let mut params = HashMap::new();
     for (name, value) in query {
         let name = name.strip_prefix("Param.s.").or_else(|| name.strip_prefix("Param.n."));
@@ -85,16 +103,27 @@ async fn called(
         Ok(_) => "ok",
         Err(Refusal(_, _, message)) => message,
     };
-    let interface: String = interface.chars().filter(|c| !c.is_control()).take(64).collect();
     let channel = call.params.get("channel_id").or(call.params.get("stream_id")).unwrap_or(&"");
     let who = format!("old-api:{bizid}");
-    let detail = format!("{interface} {channel}: {outcome}");
+    let words = [shown(interface), shown(channel), call.deed()];
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let detail = format!("{}: {outcome}", words.join(" "));
     console.note_of(&who, peer, Some(bizid), "old-api", detail).await;
     output
 }
 
+/// What somebody wrote, for a line of the audit.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+fn slow_down(seconds: u64) -> Refusal {
+    let words = format!("too many requests: the next one in {seconds} s");
+    Refusal(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, words)
+}
+
 /// The vendor's: `sign` is MD5 of key and `t`, and `t` the moment after which it is no good.
-fn check_signature(account: &Account, t: &str, shown: &str, now: u64) -> Result<(), Refusal> {
+fn check_signature(key: &Secret, t: &str, shown: &str, now: u64) -> Result<(), Refusal> {
     let moment: u64 = t.parse().map_err(|_| forbidden("time expired"))?;
     if moment < now {
         return Err(forbidden("time expired"));
@@ -102,7 +131,7 @@ fn check_signature(account: &Account, t: &str, shown: &str, now: u64) -> Result<
     if moment > now + AHEAD_S_MAX {
         return Err(forbidden("t is more than 10 minutes ahead"));
     }
-    let right = sign(account.api_key.reveal(), moment);
+    let right = sign(key.reveal(), moment);
     match bool::from(right.as_bytes().ct_eq(shown.to_ascii_lowercase().as_bytes())) {
         true => Ok(()),
         false => Err(forbidden("sign invalid")),
@@ -110,6 +139,19 @@ fn check_signature(account: &Account, t: &str, shown: &str, now: u64) -> Result<
 }
 
 impl Call<'_> {
+    /// What is done to a channel, for the audit.
+    fn deed(&self) -> String {
+        let status = self.params.get("status").map(|status| match *status {
+            "0" => "forbid".to_owned(),
+            "1" => "allow".to_owned(),
+            "2" => "drop".to_owned(),
+            other => format!("status {}", shown(other)),
+        });
+        let action = self.params.get("action").map(|action| shown(action));
+        let until = self.params.get("abstime_end").map(|until| format!("until {}", shown(until)));
+        [status, action, until].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     async fn answer(&self, interface: &str) -> Output {
         match interface {
             "Live_Channel_GetStatus" => self.status().await,
@@ -260,6 +302,7 @@ const NOT_LIVE: u32 = 1301;
 /// Ours, for what the vendor answers with an HTTP status alone.
 const FORBIDDEN: u32 = 403;
 const NO_INTERFACE: u32 = 404;
+const TOO_MANY: u32 = 429;
 const USUAL_APP: &str = "live";
 /// How far ahead a signature may be good.
 const AHEAD_S_MAX: u64 = 600;
@@ -270,7 +313,6 @@ const QUARTER_S: u64 = 92 * 86_400;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Secret;
 
     /// Signatures of the vendor's manuals, and the same key a digit later.
     #[test]
@@ -281,10 +323,9 @@ mod tests {
             ("40328529ca4381a80c6ecf2e6aa57438", 1_490_858_347, "7f29ed83c61b77de1b0d66936fd4fd44"),
             ("9f86d081884c7d659a2feaa0c55ad015", 1_705_300_864, "499a0f8bfc13b2308c5c71adca8d027e"),
         ] {
-            let new_key = || Ok::<_, ()>(Secret::new(key));
-            let account = Account::new("1", 0, new_key).unwrap();
+            let key = Secret::new(key);
             let check = |t: u64, sign: &str, now| {
-                check_signature(&account, &t.to_string(), sign, now).map_err(|r| r.2)
+                check_signature(&key, &t.to_string(), sign, now).map_err(|r| r.2)
             };
             assert_eq!(check(t, right, t), Ok(()));
             assert_eq!(check(t, &right.to_uppercase(), t - 600), Ok(()));

@@ -60,6 +60,37 @@ async fn a_new_account_is_closed_and_has_keys_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_new_account_may_have_hosts_at_once() {
+    let home = Home::new("new-hosts").await;
+    let admin = home.admin().await;
+    let wanted = json!({
+        "bizid": "7", "name": "A school", "category": ONLINE_EDUCATION, "service": true,
+        "live_pusher": true, "live_player": true,
+        "push_host": "Push.School.example.com", "play_host": "play.school.example.com",
+    });
+    let made = admin.post("/api/v1/accounts", wanted).await.is(201);
+    assert_eq!(made["domains"][0]["host"], "push.school.example.com");
+    assert_eq!(made["domains"][1]["host"], "play.school.example.com");
+    assert_eq!(home.decides(&push_url(&home, "7").await, Action::Push), Ok(()));
+    for (field, host) in [("push_host", "no host"), ("play_host", "a/b")] {
+        let wrong = json!({ "bizid": "8", "name": "x", field: host });
+        assert_eq!(admin.post("/api/v1/accounts", wrong).await.refuses(400).1, field);
+        let late = json!({ field: "other.example.com" });
+        assert_eq!(admin.patch("/api/v1/accounts/7", late).await.refuses(400).1, field);
+    }
+    let taken = json!({ "bizid": "8", "name": "x", "push_host": "push.school.example.com" });
+    assert_eq!(admin.post("/api/v1/accounts", taken).await.refuses(400).1, "host");
+    let hostless = json!({ "bizid": "9", "name": "x", "category": ONLINE_EDUCATION, "service": true, "live_pusher": true });
+    admin.post("/api/v1/accounts", hostless).await.is(201);
+    let sign = json!({ "account": "9", "name": "room", "only": "push" });
+    let (_, _, message) = admin.post("/api/v1/sign", sign).await.refuses(400);
+    assert!(
+        message.contains("Domains") && message.contains("/api/v1/accounts/9/domains/"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
 async fn the_gate_decides_what_a_category_may_open_and_says_who_may() {
     let home = Home::new("gate").await;
     let admin = home.admin().await;

@@ -9,6 +9,7 @@ mod keys;
 mod many;
 mod matrix;
 mod metrics;
+mod old_api;
 mod openapi;
 mod roles;
 mod sessions;

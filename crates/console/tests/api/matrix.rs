@@ -96,6 +96,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/api/v1/history", OF_IT, "", SEES),
     row("GET", "/api/v1/viewers", OF_IT, "", SEES),
     row("POST", "/api/v1/viewers/{id}/kick", "", r#"{"for": 10}"#, DOES),
+    row("GET", "/api/v1/viewers/bars", OF_IT, "", SEES),
+    row("DELETE", "/api/v1/viewers/bars/{account}/{app}/{name}/{address}", "", "", DOES),
     row("GET", "/api/v1/callbacks", OF_IT, "", SEES),
     row("GET", "/api/v1/callbacks/{id}", "", "", SEES),
     row("POST", "/api/v1/callbacks/{id}/retry", "", "", DOES),

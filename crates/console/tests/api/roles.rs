@@ -60,6 +60,7 @@ async fn ask(row: &Row, by: &Asker, account: &str, host: &str, login: &str, id: 
         .replace("{app}", "live")
         .replace("{name}", "room")
         .replace("{number}", "1")
+        .replace("{address}", "192.0.2.9")
         .replace("{login}", login)
         .replace("{id}", &id.to_string());
     let fill = |text: &str| {

@@ -250,6 +250,77 @@ async fn a_viewer_that_is_sent_away_may_not_come_back_for_a_time() {
 }
 
 #[tokio::test]
+async fn of_those_who_forbid_and_allow_at_once_the_last_one_holds_in_both_places() {
+    let home = Home::new("forbid-at-once").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    for round in 0..5 {
+        let all = (0..12).map(|n| {
+            let what = if n % 2 == round % 2 { "forbid" } else { "resume" };
+            let (admin, path) = (&admin, format!("/api/v1/streams/7/live/room/{what}"));
+            async move { admin.post(&path, json!({})).await }.boxed()
+        });
+        for answer in futures_util::future::join_all(all).await {
+            answer.is(200);
+        }
+        let written = home.store.forbids(Some("7"), now()).await.unwrap().len();
+        assert_eq!(home.hub.barred(Instant::now()).len(), written, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_was_sent_away_is_listed_and_let_in_again() {
+    let home = Home::new("bars").await;
+    home.account("7", "school.example.com").await;
+    let viewer = home.watch("7", "live/a", "room", 9);
+    let (admin, own) = (home.admin().await, home.asker(Role::Operator, Some("7")).await);
+    let kick = json!({ "for": 600 });
+    own.post(&format!("/api/v1/viewers/{}/kick", viewer.id()), kick).await.is(200);
+    let list = own.get("/api/v1/viewers/bars").await.is(200);
+    assert_eq!((&list["total"], &list["bars"][0]["address"]), (&json!(1), &json!("192.0.2.9")));
+    assert!(list["bars"][0]["until"].as_u64().unwrap() > now() + 500);
+    assert_eq!(admin.get("/api/v1/viewers/bars?account=1").await.is(200)["total"], 0);
+    let path = "/api/v1/viewers/bars/7/live%2Fa/room/192.0.2.9";
+    assert_eq!(own.delete(path).await.is(200), json!({ "lifted": true }));
+    assert_eq!(own.delete(path).await.is(200), json!({ "lifted": false }));
+    assert_eq!(own.get("/api/v1/viewers/bars").await.is(200)["bars"], json!([]));
+    let nobody = "/api/v1/viewers/bars/7/live/room/nobody";
+    assert_eq!(own.delete(nobody).await.refuses(400).1, "address");
+    home.watch("7", "live/a", "room", 9);
+}
+
+#[tokio::test]
+async fn what_was_done_is_written_down_for_people() {
+    let home = Home::new("audit-words").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    admin.patch("/api/v1/accounts/7", json!({ "service": false, "name": "A bank" })).await.is(200);
+    admin.post("/api/v1/accounts/7/revoke", json!({ "before": 1_705_300_864_u64 })).await.is(200);
+    admin
+        .post("/api/v1/accounts/7/revoke", json!({ "stream": "live/a", "undo": true }))
+        .await
+        .is(200);
+    let rotate = json!({ "keep_backup": false });
+    admin.post("/api/v1/accounts/7/domains/1/rotate", rotate).await.is(200);
+    admin.post("/api/v1/accounts/7/domains/2/reveal", json!({})).await.is(200);
+    let audit = admin.get("/api/v1/audit?account=7&page_size=5").await.is(200);
+    let details: Vec<_> = audit["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["detail"].as_str().unwrap())
+        .collect();
+    let want = [
+        "play play.school.example.com",
+        "push push.school.example.com, without the old key as backup",
+        "live/a: taken back",
+        "all URLs: those from before 2024-01-15 06:41:04 UTC",
+        "name School school.example.com -> A bank, service true -> false",
+    ];
+    assert_eq!(details, want);
+}
+
+#[tokio::test]
 async fn minutes_are_added_up_to_the_step_that_is_asked_for() {
     let home = Home::new("statistics").await;
     let from = now() / 3600 * 3600 - 7200;
@@ -276,6 +347,14 @@ async fn minutes_are_added_up_to_the_step_that_is_asked_for() {
             "{query}"
         );
     }
+    // Steps are whole ones by the clock, and each of them is there.
+    let odd = format!("/api/v1/statistics?from={}&to={}&step=600", from - 900, to + 1);
+    let graph = admin.get(&odd).await.is(200);
+    let all = graph["points"].as_array().unwrap();
+    let moments: Vec<u64> = all.iter().map(|p| p["at"].as_u64().unwrap()).collect();
+    assert_eq!(moments, (0..9).map(|n| from - 1200 + n * 600).collect::<Vec<_>>());
+    let bytes: Vec<u64> = all.iter().map(|p| p["bytes_in"].as_u64().unwrap()).collect();
+    assert_eq!(bytes, [0, 0, 200, 200, 200, 200, 200, 200, 0]);
     // A month has as many points as a screen has room for.
     let month = format!("/api/v1/statistics?from={}&to={to}", to - 31 * 86_400);
     let graph = admin.get(&month).await.is(200);

@@ -116,6 +116,37 @@ async fn what_would_be_refused_is_not_signed_and_the_answer_says_why() {
 }
 
 #[tokio::test]
+async fn the_strong_signature_has_the_command_lines_name_as_well() {
+    let home = Home::new("hmac").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    for scheme in ["strong", "hmac"] {
+        let wanted = json!({ "account": "7", "name": "room", "scheme": scheme });
+        let urls = admin.post("/api/v1/sign", wanted).await.is(200);
+        assert!(urls["push"]["rtmp"].as_str().unwrap().contains("?tw="), "{urls}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_is_looked_at_as_what_its_key_is_for() {
+    let home = Home::new("whose-key").await;
+    home.account("7", "school.example.com").await;
+    let admin = home.admin().await;
+    let play = json!({ "auth": true });
+    admin.patch("/api/v1/accounts/7/domains/2", play).await.is(200);
+    let urls = admin.post("/api/v1/sign", json!({ "account": "7", "name": "room" })).await.is(200);
+    for (kind, action) in [("push", "push"), ("play", "play")] {
+        let url = urls[kind]["rtmp"].as_str().unwrap();
+        let checked = admin.post("/api/v1/check-url", json!({ "url": url })).await.is(200);
+        assert_eq!((&checked["action"], &checked["accepted"]), (&json!(action), &json!(true)));
+        // One that fits neither is looked at as what such URLs usually are.
+        let wrong = url.replace("/room?", "/other?");
+        let checked = admin.post("/api/v1/check-url", json!({ "url": wrong })).await.is(200);
+        assert_eq!((&checked["action"], &checked["accepted"]), (&json!("push"), &json!(false)));
+    }
+}
+
+#[tokio::test]
 async fn a_url_of_nobody_and_one_of_somebody_else_look_the_same() {
     let home = Home::new("whose-url").await;
     home.account("7", "school.example.com").await;

@@ -1,8 +1,11 @@
 //! The demo's *New* button, as the vendor's mini-program presses it.
 
-use axum::Router;
+use std::net::SocketAddr;
+
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
+use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use thalweg_access::Action;
@@ -48,12 +51,32 @@ async fn new_gives_urls_that_work_five_times_a_minute_and_only_in_a_demo() {
         assert!(name.starts_with("1_user_"), "{name}");
         names.push(name);
     }
+    names.sort();
     names.dedup();
     assert_eq!(names.len(), 5, "each is another stream");
     let (status, refusal) = get(&demo, path).await;
     assert_eq!((status, &refusal["error"]), (StatusCode::TOO_MANY_REQUESTS, &"too-many".into()));
     let (status, _) = get(&thalweg_console::public_router(&home.console), path).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "a server for good gives URLs to nobody unasked");
+}
+
+#[tokio::test]
+async fn a_url_that_is_still_good_counts_as_a_stream() {
+    let home = open("weapp-given").await;
+    let mut given = Vec::new();
+    let demo = thalweg_console::demo_router(&home.console, "clock");
+    for address in 1..=5_u8 {
+        let from =
+            demo.clone().layer(Extension(ConnectInfo(SocketAddr::from(([192, 0, 2, address], 1)))));
+        for _ in 0..5 {
+            given.push(get(&from, "/weapp/utils/get_test_pushurl").await);
+        }
+    }
+    let good = given.iter().filter(|(status, _)| *status == StatusCode::OK).count();
+    assert_eq!(good, 20, "however many addresses ask");
+    let (status, refusal) = &given[20];
+    assert_eq!(*status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refusal["message"].as_str().unwrap().contains("URL that is still good"), "{refusal}");
 }
 
 #[tokio::test]

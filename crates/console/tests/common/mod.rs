@@ -212,6 +212,8 @@ impl Post for Receivers {
 pub(crate) struct Memory {
     pub(crate) is_down: AtomicBool,
     pub(crate) is_stuck: AtomicBool,
+    /// Whether what came of a try cannot be written, as on a full disk; all else can.
+    pub(crate) is_full: AtomicBool,
     pub(crate) all: Mutex<All>,
 }
 
@@ -332,6 +334,9 @@ impl Store for Memory {
         absent()
     }
     async fn put_outcome(&self, delivery: &Delivery) -> Result<()> {
+        if self.is_full.load(SeqCst) {
+            return Err(StoreError::Unavailable("the disk is full".to_owned()));
+        }
         self.work(|all| all.deliveries[delivery.id as usize - 1] = delivery.clone()).await
     }
     async fn delivery(&self, id: u64) -> Result<Option<Delivery>> {
