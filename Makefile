@@ -34,7 +34,9 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 long:
+	cargo build --release -p thalweg-cli --locked
 	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
 	  'outage::' 'schemathesis::'
+	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

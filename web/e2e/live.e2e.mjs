@@ -2,7 +2,8 @@
  * Live mode in a real browser against a real server: when the first picture is there, how late pictures are by the
  * clock's bar code, what it costs, beside mpegts.js in the same run; and what happens when something goes wrong.
  *
- * LONG=1 plays for ten minutes as well. ONLY=words tells the stories whose name has these words, and measures nothing.
+ * LONG=1 plays for ten minutes as well. GOALS=1 makes a goal that is missed a failure: on a machine that does nothing
+ * else. ONLY=words tells the stories whose name has these words, and measures nothing.
  */
 
 import assert from 'node:assert/strict';
@@ -24,6 +25,8 @@ const REST_MS = 300;
 const SIDE_BY_SIDE_S = 10;
 const SETTLE_MS = 3000;
 const COST_MS = 12_000;
+/** A busy machine is late, and nobody's fault: without this a goal is measured, told and kept. */
+const GOALS_COUNT = process.env.GOALS === '1';
 const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 10) : 0;
 const STORIES_AT_A_TIME = 6;
 /** Garbage that is not collected yet, and the browser's own. */
@@ -235,7 +238,7 @@ function judge(ours, theirs) {
 function goal(what, value, wanted, isMet) {
   report.goals.push({ what, value, wanted, isMet });
   console.log(`${isMet ? 'met   ' : 'MISSED'}  ${what}: ${value}, goal ${wanted}`);
-  if (!isMet) failed += 1;
+  if (!isMet && GOALS_COUNT) failed += 1;
 }
 
 /** Tells stories, some at a time. */
