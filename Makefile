@@ -36,7 +36,7 @@ docs:
 long:
 	cargo build --release -p thalweg-cli --locked
 	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
-	  'outage::' 'schemathesis::'
+	  'outage::' 'schemathesis::' 'browser::web::'
 	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

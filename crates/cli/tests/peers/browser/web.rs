@@ -1,5 +1,6 @@
 //! The elements and the demo, as a browser sees them: each test of `web/e2e` with the program that was just built.
-//! Those that measure have the machine to themselves (`.config/nextest.toml`).
+//! Those that measure have the machine to themselves (`.config/nextest.toml`); those that take over a minute belong to
+//! `make long`.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,16 +10,19 @@ use crate::common::run_within;
 use crate::tools::text;
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn live_mode_is_early_even_and_survives() {
     run("live");
 }
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn rtc_mode_is_early_even_and_survives() {
     run("rtc");
 }
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn a_camera_is_pushed_and_ffmpeg_sees_and_hears_it() {
     run("push");
 }
@@ -39,16 +43,19 @@ fn elements_that_come_and_go_leave_nothing_behind() {
 }
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn what_is_packed_plays() {
     run("pack");
 }
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn people_at_a_desk_go_through_the_demo() {
     run("demo:desk");
 }
 
 #[test]
+#[ignore = "takes over a minute: make long"]
 fn people_with_a_phone_go_through_the_demo() {
     run("demo:phone");
 }
