@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,4 +42,5 @@ for (const { name, files, most } of LOADS) {
 console.log(`aac-encoder.js: ${sizeOf('aac-encoder.js')} bytes gzip`);
 
 rmSync(kept, { recursive: true, force: true });
-cpSync(folder, kept, { recursive: true });
+mkdirSync(kept, { recursive: true });
+for (const file of made) copyFileSync(join(folder, file), join(kept, file));
