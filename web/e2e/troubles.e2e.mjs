@@ -46,7 +46,7 @@ async function serverGone(page) {
 async function udpBlocked(page, { folder, timings }) {
   const config = join(folder, 'blocked.toml');
   await writeFile(config, '[udp]\npublic_port = 9\n');
-  const own = await startDemo('--config', config);
+  const own = await startDemo('--config', config, '--data-dir', join(folder, 'blocked'));
   const began = Date.now();
   await page.mount('it', {
     src: await own.clockRtc(),
@@ -81,7 +81,7 @@ async function signatureOver(page, { server }) {
 async function streamEnds(page, { folder }) {
   const config = join(folder, 'ends.toml');
   await writeFile(config, '[publish]\nrepublish_wait_s = 1\n[play]\nwait_s = 1\n');
-  const own = await startDemo('--config', config);
+  const own = await startDemo('--config', config, '--data-dir', join(folder, 'ends'));
   const file = await makeFlv(join(folder, 'short.flv'), { seconds: 6, size: '320x180' });
   const urls = await own.newUrls();
   const push = pushFlv(file, urls.url_push);

@@ -52,5 +52,5 @@ fn a_back_end_of_the_old_api_lists_drops_and_forbids_a_stream() {
     let calls = audit["entries"].as_array().unwrap().iter();
     let dropped = calls.filter(|e| e["who"] == "old-api:1" && e["what"] == "old-api");
     let dropped = dropped.map(|e| e["detail"].as_str().unwrap());
-    assert!(dropped.into_iter().any(|d| d == "Live_Channel_SetStatus room: ok"), "{audit}");
+    assert!(dropped.into_iter().any(|d| d == "Live_Channel_SetStatus room drop: ok"), "{audit}");
 }

@@ -65,3 +65,19 @@ async fn callbacks_and_questions_are_counted_by_what_came_of_them() {
     }
     task.abort();
 }
+
+#[tokio::test]
+async fn the_manual_knows_every_metric_of_the_console() {
+    let home = Home::new("metrics-manual").await;
+    let metrics = home.console.metrics().await;
+    let manual = include_str!("../../../../docs/ref/metrics.md");
+    let (_, manual) = manual.split_once("Of the [console]").unwrap();
+    let types = metrics.lines().filter_map(|l| l.strip_prefix("# TYPE "));
+    let mut count = 0;
+    for (name, kind) in types.filter_map(|l| l.split_once(' ')) {
+        let total = if kind == "counter" { "_total" } else { "" };
+        assert!(manual.contains(&format!("`{name}{total}` | {kind} |")), "{name} is a {kind}");
+        count += 1;
+    }
+    assert_eq!(count, manual.matches("| `thalweg_").count(), "and has no other");
+}
