@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod lab;
 pub(crate) mod play;
 pub(crate) mod push;
+pub(crate) mod rekey;
 pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod sign;

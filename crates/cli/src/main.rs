@@ -41,6 +41,7 @@ enum Command {
     CheckUrl(cmds::check_url::Args),
     Backup(cmds::backup::Args),
     Restore(cmds::restore::Args),
+    Rekey(cmds::rekey::Args),
     Bench(cmds::bench::Args),
     Lab(cmds::lab::Args),
     #[command(hide = true)]
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
             Command::CheckUrl(args) => cmds::check_url::run(&args, &setup).await,
             Command::Backup(args) => cmds::backup::run(&args, &setup).await,
             Command::Restore(args) => cmds::restore::run(&args, &setup).await,
+            Command::Rekey(args) => cmds::rekey::run(&args, &setup).await,
             Command::Bench(args) => cmds::bench::run(args),
             Command::Lab(args) => cmds::lab::run(args).await,
             Command::LabEnd(args) => cmds::lab::end::run(args, &setup).await,

@@ -102,3 +102,16 @@ fn a_demo_whose_account_was_closed_in_the_console_starts_all_the_same() {
     }
     assert!(!said.contains("rtmp://"), "{said}");
 }
+
+#[tokio::test]
+async fn a_store_gets_another_key() {
+    let folder = Folder::new("cli-rekey");
+    let data = folder.file("data");
+    let place = Place::folder(&data);
+    drop(store::open(&place).await.unwrap());
+    let key = std::fs::read(place.key_file()).unwrap();
+    let (is_well, said) = run(&["--data-dir", &data, "rekey"]);
+    assert!(is_well && said.contains("encrypted with a new"), "{said}");
+    assert_ne!(std::fs::read(place.key_file()).unwrap(), key);
+    store::open(&place).await.unwrap();
+}

@@ -17,6 +17,7 @@ mod people;
 #[cfg(test)]
 mod plans;
 mod publications;
+mod rekey;
 mod restore;
 mod row;
 mod sql;
@@ -36,6 +37,7 @@ pub(crate) use accounts::DEFAULT_ACCOUNT;
 pub use backup::{BackupError, Summary, backup};
 pub use claim::{Claim, claim};
 pub use open::{Place, open};
+pub use rekey::{Rekeyed, rekey};
 pub use restore::restore;
 
 /// Accounts, people, publications, deliveries and counts. Every method either does all of it or

@@ -300,9 +300,9 @@ const SEAL: &str = "UPDATE accounts SET callback_url = NULL, remote = $4,
 /// The number of the default account: it stays, whoever is added.
 pub(crate) const DEFAULT_ACCOUNT: &str = "default-account";
 
-const CALLBACK_TARGET: &str = "accounts.callback_target";
-const REMOTE_TARGET: &str = "accounts.remote_target";
-const API_KEY: &str = "accounts.api_key";
-const CALLBACK_KEY: &str = "accounts.callback_key";
-const MAIN: &str = "domains.main";
-const BACKUP: &str = "domains.backup";
+pub(super) const CALLBACK_TARGET: &str = "accounts.callback_target";
+pub(super) const REMOTE_TARGET: &str = "accounts.remote_target";
+pub(super) const API_KEY: &str = "accounts.api_key";
+pub(super) const CALLBACK_KEY: &str = "accounts.callback_key";
+pub(super) const MAIN: &str = "domains.main";
+pub(super) const BACKUP: &str = "domains.backup";

@@ -144,4 +144,4 @@ pub(super) const OF_ACCOUNT: &str = "WHERE account = $1";
 pub(super) const OF_STATE: &str = "WHERE state = $1";
 pub(super) const OF_BOTH: &str = "WHERE account = $1 AND state = $2";
 
-const BODY: &str = "deliveries.body";
+pub(super) const BODY: &str = "deliveries.body";

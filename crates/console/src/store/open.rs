@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
 
-use super::database::{Database, has_changed};
+use super::database::{Database, Step, has_changed};
 use super::row::Fields;
 use super::sql::SqlStore;
 use super::vault::{self, Cell, Vault};
@@ -137,7 +137,7 @@ async fn put_key_check(database: &Database, vault: &Vault, file: &Path) -> Resul
     let result =
         sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(CHECK.row)
-            .bind(vault.seal(CHECK, &Secret::new("thalweg"))?)
+            .bind(vault.seal(CHECK, &Secret::new(CHECK_TEXT))?)
             .execute(&mut *step)
             .await?;
     step.commit().await?;
@@ -147,6 +147,16 @@ async fn put_key_check(database: &Database, vault: &Vault, file: &Path) -> Resul
     // Another was started on it at the same moment. In the same folder it has the same key.
     let check = key_check(database).await?;
     check.is_some_and(|check| fits(vault, &check)).then_some(()).ok_or_else(|| wrong_key(file))
+}
+
+/// Puts the check of another key in the place of the one that was there.
+pub(super) async fn replace_key_check(step: &mut Step, vault: &Vault) -> Result<()> {
+    sqlx::query("UPDATE meta SET value = $2 WHERE name = $1")
+        .bind(CHECK.row)
+        .bind(vault.seal(CHECK, &Secret::new(CHECK_TEXT))?)
+        .execute(&mut **step)
+        .await?;
+    Ok(())
 }
 
 /// The time now, UNIX seconds.
@@ -159,3 +169,4 @@ const SQLITE_FILE: &str = "thalweg.db";
 
 /// Something known, encrypted: it tells the right key from another.
 const CHECK: Cell<'static> = Cell { column: "meta.value", row: "key-check" };
+const CHECK_TEXT: &str = "thalweg";

@@ -252,4 +252,4 @@ fn token_of(row: &AnyRow) -> Result<Token> {
 
 /// How long somebody waits for a note that is not his business: far longer than it takes when all is well.
 const NOTE_WAIT: Duration = Duration::from_millis(100);
-const PASSWORD_HASH: &str = "users.password_hash";
+pub(super) const PASSWORD_HASH: &str = "users.password_hash";

@@ -213,4 +213,4 @@ pub(super) const ORDER: &str = "began_ms DESC, sequence DESC";
 pub(super) const OPEN: &str =
     "SELECT * FROM publications WHERE ended_ms IS NULL ORDER BY began_ms, sequence";
 
-const PARAMS: &str = "publications.params";
+pub(super) const PARAMS: &str = "publications.params";

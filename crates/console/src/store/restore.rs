@@ -223,7 +223,7 @@ async fn execute(step: &mut Step, sql: String) -> Result<()> {
 }
 
 /// What became of a key that was there.
-enum KeyChange {
+pub(super) enum KeyChange {
     /// It is the one that is wanted.
     None,
     /// There was none.
@@ -233,7 +233,8 @@ enum KeyChange {
 }
 
 impl KeyChange {
-    fn undo(self, file: &Path) {
+    /// Puts the old one back.
+    pub(super) fn undo(self, file: &Path) {
         let undone = match self {
             KeyChange::None => Ok(()),
             KeyChange::New => fs::remove_file(file),
@@ -246,7 +247,7 @@ impl KeyChange {
 }
 
 /// Puts a key in its place, and keeps another that was there. At no moment is there none.
-fn put_key(file: &Path, key: &KeyBytes) -> Result<KeyChange> {
+pub(super) fn put_key(file: &Path, key: &KeyBytes) -> Result<KeyChange> {
     let change = match fs::read(file) {
         Ok(old) if old == key => return Ok(KeyChange::None),
         Ok(_) => KeyChange::Kept(keep(file).map_err(|e| at(file, e))?),

@@ -40,14 +40,20 @@ impl Vault {
         Ok(Vault { key, bytes })
     }
 
+    /// A new key.
+    pub(super) fn random() -> Result<Vault> {
+        let mut bytes = [0; KEY_BYTES];
+        rand::fill(&mut bytes).map_err(|_| broken())?;
+        Vault::new(bytes)
+    }
+
     /// A new key, in a new file, or the one that somebody else has made at the same moment. It is on the
     /// disk before anything is encrypted with it.
     pub(super) fn make(file: &Path) -> Result<Vault> {
-        let mut bytes = [0; KEY_BYTES];
-        rand::fill(&mut bytes).map_err(|_| broken())?;
-        let made = prepare_key(file, &bytes).and_then(|new| files::name(&new, file));
+        let vault = Vault::random()?;
+        let made = prepare_key(file, vault.bytes()).and_then(|new| files::name(&new, file));
         match made {
-            Ok(()) => Vault::new(bytes),
+            Ok(()) => Ok(vault),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Vault::read(file)?.ok_or_else(|| unavailable("read", file, &error))
             }

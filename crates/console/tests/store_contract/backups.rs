@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use thalweg_console::model::{DeliveryState, Forbid, Session};
+use thalweg_console::model::{DeliveryState, Forbid, Secret, Session};
 use thalweg_console::store::{self, BackupError, Store};
 
 use crate::home::Home;
@@ -29,6 +29,38 @@ pub(crate) async fn a_backup_brings_everything_back(home: Home) {
     let next = store.add_delivery(&delivery("7", 9000)).await.unwrap();
     assert_eq!(next, 4);
     assert_eq!(store.add_token(&token(9)).await.unwrap(), 2);
+}
+
+pub(crate) async fn a_new_key_encrypts_everything_and_the_old_one_nothing(home: Home) {
+    let store = home.open().await;
+    fill(&*store).await;
+    // More than are read at a time.
+    for made_ms in 0..250 {
+        store.add_delivery(&delivery("8", made_ms)).await.unwrap();
+    }
+    let before = everything(&*store).await;
+    let (key, kept) = (home.place.key_file(), home.place.key_file().with_extension("key.old"));
+    let old = fs::read(&key).unwrap();
+    let server = store::claim(&home.place).await.unwrap();
+    let refused = store::rekey(&home.place).await.unwrap_err();
+    assert!(refused.to_string().contains("another server is running"), "{refused}");
+    drop(server);
+    let done = loop {
+        // A database notices soon that nobody is there any more.
+        if let Ok(done) = store::rekey(&home.place).await {
+            break done;
+        }
+    };
+    let secrets = before.last().unwrap().lines().count() as u64;
+    assert_eq!(done.secrets, secrets);
+    assert_eq!(done.old_key, kept);
+    assert_ne!(fs::read(&key).unwrap(), old);
+    assert_eq!(fs::read(&kept).unwrap(), old);
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(everything(&*home.open().await).await, before);
+    fs::rename(&kept, &key).unwrap();
+    let refused = store::open(&home.place).await.unwrap_err();
+    assert!(refused.to_string().contains("is not the key"), "{refused}");
 }
 
 pub(crate) async fn what_is_there_is_not_overwritten_unasked(home: Home) {
@@ -199,6 +231,8 @@ async fn everything(store: &dyn Store) -> Vec<String> {
     let mut secrets = Vec::new();
     for account in &accounts {
         secrets.extend([account.api_key.clone(), account.callback.key.clone()]);
+        let urls = [&account.callback.url, &account.remote.url];
+        secrets.extend(urls.into_iter().flatten().map(|url| Secret::new(url)));
         secrets.extend(account.domains.iter().map(|d| d.main.clone()));
         secrets.extend(account.domains.iter().filter_map(|d| d.backup.clone()));
     }

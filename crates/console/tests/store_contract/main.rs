@@ -77,6 +77,7 @@ contract! {
     backups::what_is_there_is_not_overwritten_unasked,
     backups::a_key_that_was_there_is_kept,
     backups::a_backup_that_was_changed_or_cut_restores_nothing,
+    backups::a_new_key_encrypts_everything_and_the_old_one_nothing,
     backups::a_backup_is_of_one_moment_while_others_write,
   }
   postgres {
