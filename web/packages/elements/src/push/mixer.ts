@@ -13,11 +13,11 @@ export class Mixer {
   readonly #listener: MixerListener;
   readonly #voice: GainNode;
   readonly #bus: GainNode;
+  /** Behind everything: closed while nothing is to be heard, of the music neither. */
+  readonly #gate: GainNode;
   #tap: AudioWorkletNode | null = null;
   #sources: MediaStreamAudioSourceNode[] = [];
   #reverb: ConvolverNode | null = null;
-  #volume = 1;
-  #muted = false;
 
   /** A context of this rate; it begins to run once a page may make sound, or listens already. */
   constructor(sampleRate: number, listener: MixerListener) {
@@ -25,7 +25,9 @@ export class Mixer {
     this.#listener = listener;
     this.#voice = this.context.createGain();
     this.#bus = new GainNode(this.context, { channelCount: 1, channelCountMode: 'explicit' });
+    this.#gate = this.context.createGain();
     this.#voice.connect(this.#bus);
+    this.#bus.connect(this.#gate);
   }
 
   /** Loads the worklet. @throws where there is none. */
@@ -37,7 +39,7 @@ export class Mixer {
     tap.port.onmessage = ({ data }: MessageEvent<Piece>) => {
       this.#listener.piece(data.samples, (data.end / context.sampleRate) * 1000);
     };
-    this.#bus.connect(tap);
+    this.#gate.connect(tap);
     // What is not connected is not pulled. It is silent.
     tap.connect(context.destination);
     this.#tap = tap;
@@ -56,15 +58,14 @@ export class Mixer {
     this.#wake();
   }
 
+  /** Nothing is pushed but silence, whatever is heard or played here. */
   setMuted(muted: boolean): void {
-    this.#muted = muted;
-    this.#level();
+    this.#fade(this.#gate, muted ? 0 : 1);
   }
 
   /** 0 to 1, of the microphone. */
   setVolume(volume: number): void {
-    this.#volume = volume;
-    this.#level();
+    this.#fade(this.#voice, volume);
   }
 
   /** 0 is none; 1 to 7 are rooms. */
@@ -104,13 +105,12 @@ export class Mixer {
     await this.context.close().catch(() => {});
   }
 
-  #level(): void {
-    const { gain } = this.#voice;
+  #fade({ gain }: GainNode, to: number): void {
     const { currentTime } = this.context;
     gain.cancelScheduledValues(currentTime);
     // Approached exponentially, zero would not be reached: silence is to be silence, which AAC codes in a few bytes.
     gain.setValueAtTime(gain.value, currentTime);
-    gain.linearRampToValueAtTime(this.#muted ? 0 : this.#volume, currentTime + FADE_S);
+    gain.linearRampToValueAtTime(to, currentTime + FADE_S);
   }
 
   /** A page may make sound once somebody has touched it, or while it listens. */
