@@ -19,7 +19,7 @@ export interface Wishes {
 
 /** Whom a capture tells. */
 export interface CaptureListener {
-  /** 1003 and 1004 when something opened; what is negative, or 10001 and 10002, when it did not. */
+  /** 1003 and 1004 when something opened; what is negative, or 10001 and 10002, when it did not, or is gone. */
   state(code: number, message: string): void;
   /** There is another track of pictures, or none any more. */
   video(track: MediaStreamTrack | null): void;
@@ -36,6 +36,8 @@ export class Capture {
   #along: MediaStreamTrack[] = [];
   /** Moves with each change: who finds another one when a device has opened lets go of it. */
   #turn = 0;
+  /** The newest opening, until all that it can open is open. */
+  #opening: Promise<void> = Promise.resolve();
   #retry: ReturnType<typeof setTimeout> | null = null;
   /** What could not be opened, or is gone, and may come. */
   readonly #missing = new Set<'camera' | 'mic'>();
@@ -64,7 +66,10 @@ export class Capture {
     return source === 'camera' && (this.#video?.getSettings().facingMode ?? facingOf(position ?? 'front')) === 'user';
   }
 
-  /** Opens what is wished for, and lets go of what is not any more. Answers when all that can open is open. */
+  /**
+   * Opens what is wished for, and lets go of what is not any more. Answers when all that can open is open: of what was
+   * wished for last, if that changed meanwhile.
+   */
   async open(wishes: Wishes): Promise<void> {
     const before = this.#wishes;
     this.#wishes = wishes;
@@ -73,11 +78,15 @@ export class Capture {
     const isOther = before?.source !== wishes.source;
     if (isOther || !wishes.camera || before?.position !== wishes.position) this.#dropVideo();
     if (isOther || !wishes.mic || !isSameMic(before, wishes)) this.#dropMic();
-    if (isOther) this.#dropAlong();
+    // A screen's own sound is no microphone.
+    if (isOther || (!wishes.mic && wishes.source !== 'screen')) this.#dropAlong();
+    if (before?.autoFocus !== wishes.autoFocus) void this.#focus();
     navigator.mediaDevices?.addEventListener('devicechange', this.#again);
-    if (wishes.source === 'camera') await this.#openDevices(wishes, turn);
-    else if (wishes.source === 'screen') await this.#openScreen(wishes, turn);
-    else this.#take(wishes.source, wishes);
+    this.#opening = this.#openSource(wishes, turn);
+    for (let opening: Promise<void> | null = null; opening !== this.#opening; ) {
+      opening = this.#opening;
+      await opening;
+    }
   }
 
   /** Opens the camera anew: it is there, and sends nothing. */
@@ -92,6 +101,7 @@ export class Capture {
   close(): void {
     this.#turn += 1;
     this.#wishes = null;
+    this.#opening = Promise.resolve();
     if (this.#retry) clearTimeout(this.#retry);
     this.#retry = null;
     navigator.mediaDevices?.removeEventListener('devicechange', this.#again);
@@ -114,6 +124,12 @@ export class Capture {
 
   async setZoom(zoom: number): Promise<void> {
     await this.#constrain('zoom', zoom);
+  }
+
+  async #openSource(wishes: Wishes, turn: number): Promise<void> {
+    if (wishes.source === 'camera') await this.#openDevices(wishes, turn);
+    else if (wishes.source === 'screen') await this.#openScreen(wishes, turn);
+    else this.#openGiven(wishes.source, wishes);
   }
 
   async #constrain(name: string, value: unknown): Promise<void> {
@@ -158,7 +174,7 @@ export class Capture {
     if (video) {
       this.#listener.state(1003, 'camera opened');
       this.#setVideo(video, () => this.#failed('camera', 'the camera is gone'));
-      void this.#focus(video);
+      void this.#focus();
     }
     if (mic) this.#setMic(mic);
     return true;
@@ -183,6 +199,13 @@ export class Capture {
     if (wishes.mic && !this.#mic && turn === this.#turn) {
       await this.#ask({ audio: audioConstraints(wishes) }, turn, (error) => this.#deviceFailed('mic', error));
     }
+  }
+
+  #openGiven(stream: MediaStream, wishes: Wishes): void {
+    this.#take(stream, wishes);
+    if (this.#video || this.hasSound) return;
+    if (wishes.camera) this.#listener.state(-1301, 'the stream has no pictures');
+    if (wishes.mic) this.#listener.state(-1302, 'the stream has no sound');
   }
 
   /** Takes a stream's tracks; copies of them, because who made a stream may use it elsewhere. */
@@ -216,6 +239,9 @@ export class Capture {
       this.#dropMic();
       this.#failed('mic', 'the microphone is gone');
     };
+    track.onmute = () => {
+      if (this.#mic === track) this.#listener.state(-1311, 'the microphone is silent: the system gives no sound of it');
+    };
     this.#tellAudio();
   }
 
@@ -248,9 +274,12 @@ export class Capture {
     }, CALM_MS);
   };
 
-  async #focus(track: MediaStreamTrack): Promise<void> {
+  /** As is wished for; a camera of the page's own is not ours to turn. */
+  async #focus(): Promise<void> {
+    const track = this.#video;
+    if (!track || this.#wishes?.source !== 'camera') return;
     const modes = (capabilities(track) as { focusMode?: string[] }).focusMode ?? [];
-    const mode = this.#wishes?.autoFocus ? 'continuous' : 'manual';
+    const mode = this.#wishes.autoFocus ? 'continuous' : 'manual';
     if (!modes.includes(mode)) return;
     await track.applyConstraints({ advanced: [{ focusMode: mode } as MediaTrackConstraintSet] }).catch(() => {});
   }
@@ -265,7 +294,7 @@ export class Capture {
 
   #dropMic(): void {
     if (!this.#mic) return;
-    this.#mic.onended = null;
+    this.#mic.onended = this.#mic.onmute = null;
     this.#mic.stop();
     this.#mic = null;
     this.#tellAudio();
