@@ -25,6 +25,8 @@ export class Booth {
   #timeline = new Timeline();
   #tracks: readonly MediaStreamTrack[] = [];
   #quality: 'high' | 'low' | null = null;
+  /** Moves with each opening and closing: who finds another one when the last mixer has closed has nothing to open. */
+  #turn = 0;
   #reverb = 0;
   #volume = 1;
   #muted = false;
@@ -41,13 +43,17 @@ export class Booth {
   /** Begins to listen and to code; anew, if it did with another quality. An encoder may have to be loaded first. */
   async open(quality: 'high' | 'low'): Promise<void> {
     if (this.#quality === quality) return;
-    await this.close();
+    const closing = this.close();
     this.#quality = quality;
+    const turn = this.#turn;
+    await closing;
+    if (turn !== this.#turn) return;
     const settings = QUALITY[quality];
     const { sampleRate } = settings;
     let mixer: Mixer | null = null;
     try {
-      mixer = new Mixer(sampleRate, { piece: (samples, end) => this.#onPiece(samples, end, sampleRate) });
+      const piece = (samples: Float32Array<ArrayBuffer>, end: number) => this.#onPiece(mixer, samples, end, sampleRate);
+      mixer = new Mixer(sampleRate, { piece });
       this.#mixer = mixer;
       mixer.setMuted(this.#muted);
       mixer.setVolume(this.#volume);
@@ -115,6 +121,7 @@ export class Booth {
   }
 
   async close(): Promise<void> {
+    this.#turn += 1;
     const mixer = this.#mixer;
     this.#mixer = null;
     this.#quality = null;
@@ -126,7 +133,8 @@ export class Booth {
     await mixer?.close();
   }
 
-  #onPiece(samples: Float32Array<ArrayBuffer>, end: number, sampleRate: number): void {
+  #onPiece(mixer: Mixer | null, samples: Float32Array<ArrayBuffer>, end: number, sampleRate: number): void {
+    if (this.#mixer !== mixer) return;
     const now = performance.now();
     if (now - this.#volumeAt >= VOLUME_MS) {
       this.#volumeAt = now;
