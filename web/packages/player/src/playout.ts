@@ -180,6 +180,18 @@ export class Playout<P extends Coded> {
     if (this.#target.miss(now)) this.stats.misses += 1;
   }
 
+  /**
+   * Sound waits, and comes too late to join: the clock goes back to where the target wants it, which takes the sound's
+   * way to the loudspeaker into account. Where it is there already, that is as if the buffer had run dry.
+   */
+  giveWay(now: number): void {
+    const media = this.media(now);
+    const edge = this.#arrivals.edge(now);
+    if (media === null || edge === null) return;
+    if (edge - media >= this.#target.ms) this.miss(now);
+    else this.#clock = { media: edge - this.#target.ms, at: now };
+  }
+
   /** Where the clock has leapt to since it was asked last: sound has to follow. */
   pollLeap(): number | null {
     const to = this.#leapTo;

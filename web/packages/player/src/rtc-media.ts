@@ -76,6 +76,7 @@ export class Program {
       failed: (message) => this.#events.state(State.AudioDecodeFailed, message),
       progress: tick,
       dry: () => this.#playout.miss(performance.now()),
+      late: () => this.#playout.giveWay(performance.now()),
       volume: (volume) => this.#events.volume(volume),
     });
     this.#sound.muted = settings.muted;
@@ -137,7 +138,7 @@ export class Program {
       this.#receiver.handleTimeout(now);
       this.#drain();
     }
-    this.#playout.reserve(this.#sound.waits ? 0 : this.#sound.latency + READ_MS);
+    this.#playout.reserve(this.#sound.comes(now) ? this.#sound.latency + READ_MS : 0);
     this.#playout.run(now, this.#sound.heard(now));
     this.#sound.rate = this.#playout.rate;
     if (this.#playout.pollLeap() !== null) this.#sound.wait(false);

@@ -11,4 +11,5 @@ export { Clock } from './rtmp-udp/clock';
 export * as control from './rtmp-udp/control';
 export * as media from './rtmp-udp/media';
 export * as session from './rtmp-udp/session';
+export { addressOf, discover, Unreachable } from './source/webtransport';
 export * as url from './url';

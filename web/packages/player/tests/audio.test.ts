@@ -143,7 +143,7 @@ afterEach(() => {
 const settle = () => new Promise((resolve) => setTimeout(resolve, 2));
 
 function made() {
-  const events = { failed: vi.fn(), progress: vi.fn(), dry: vi.fn(), volume: vi.fn() };
+  const events = { failed: vi.fn(), progress: vi.fn(), dry: vi.fn(), late: vi.fn(), volume: vi.fn() };
   const sound = new Sound(events);
   sound.configure(CONFIG, new Uint8Array([0x15, 0x88]));
   return { sound, events };
@@ -209,6 +209,33 @@ describe('sound', () => {
     sound.begin(6300, performance.now() + 1000);
     expect(node.times.length).toBeLessThanOrEqual(61);
     expect(node.times.at(-1)).toBe(6400);
+  });
+
+  test('that is too late for its moment again and again says so, and so often', async () => {
+    const { sound, events, node, decoder } = await playing();
+    const come = (from: number, count: number) => {
+      for (let n = 0; n < count; n++) sound.decode(from + n * 32, FRAME);
+      decoder.handOut();
+    };
+    come(32, 3);
+    node.tell({ buffered: 0 });
+    expect(events.late, 'what is on its way').not.toHaveBeenCalled();
+    come(128, 1);
+    node.tell({ buffered: 0 });
+    node.tell({ buffered: 0 });
+    expect(events.late).toHaveBeenCalledTimes(1);
+    come(160, 5);
+    node.tell({ buffered: 32 });
+    node.tell({ state: 'playing', media: 160, buffered: 0 });
+    expect(events.late, 'what waits for its moment, and what plays').toHaveBeenCalledTimes(1);
+  });
+
+  test('is there while it comes and may be played', async () => {
+    const { sound } = await playing();
+    const now = performance.now();
+    expect([sound.comes(now), sound.comes(now + 2000)]).toEqual([true, false]);
+    (FakeContext.made[0] as FakeContext).state = 'suspended';
+    expect(sound.comes(now)).toBe(false);
   });
 
   test('that cannot be decoded says so, and goes on', async () => {

@@ -109,6 +109,26 @@ describe('the jitter buffer', () => {
     expect(viewer.delays(5000)).toSatisfy((ms: number[]) => ms.every((m) => m >= 85 && m <= 140));
   });
 
+  test('sound that is too late to join is given way to, and joins', () => {
+    for (const way of [40, 90, 200]) {
+      const { playout } = new Viewer();
+      const PIECE_MS = 20;
+      let joinedAt: number | null = null;
+      for (let now = 0; now < 4000 && joinedAt === null; now++) {
+        // The way is known when the loudspeaker is open.
+        playout.reserve(now < 300 ? 0 : way);
+        if (now % PIECE_MS === 0) playout.learn(now, now, false);
+        playout.run(now, null);
+        // What is to be heard now has to be under way for so long already.
+        const due = (playout.media(now) ?? 0) + way;
+        const newest = PIECE_MS * (Math.floor(now / PIECE_MS) + 1);
+        if (now >= 300 && due < newest) joinedAt = now;
+        else if (now % (5 * PIECE_MS) === 0) playout.giveWay(now);
+      }
+      expect(joinedAt, `with a way of ${way} ms`).toBeLessThan(1000);
+    }
+  });
+
   test('while sound goes on, late pictures are decoded and only the newest shown', () => {
     const viewer = new Viewer();
     viewer.withSound = true;

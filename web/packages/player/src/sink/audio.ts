@@ -14,6 +14,8 @@ export interface SoundEvents {
   progress(): void;
   /** It has run dry. */
   dry(): void;
+  /** It waits, and what comes is too late for its moment: where it is told to begin there is nothing yet. */
+  late(): void;
   /** How loud it is, 0 to 100. */
   volume(volume: number): void;
 }
@@ -71,6 +73,11 @@ export class Sound {
   /** Whether it is silent until it is told where to begin. */
   get waits(): boolean {
     return this.#output?.waits ?? true;
+  }
+
+  /** Whether there is sound, heard or not, and the page may play it. */
+  comes(now: number): boolean {
+    return this.#output?.isReady === true && now - this.#output.pushedAt < COMES_MS;
   }
 
   /** What is decoded and not heard, ms. */
@@ -196,6 +203,9 @@ class Output {
   #toldAt = 0;
   #generation = 0;
   #underruns = 0;
+  #pushedAt = Number.NEGATIVE_INFINITY;
+  /** Pieces it was given while it waits. */
+  #unheard = 0;
   #loudest = 0;
   #volumeAt = 0;
   #isClosed = false;
@@ -216,6 +226,11 @@ class Output {
 
   get told(): FromWorklet | null {
     return this.#told;
+  }
+
+  /** When it was given something last. */
+  get pushedAt(): number {
+    return this.#pushedAt;
   }
 
   get isReady(): boolean {
@@ -259,6 +274,8 @@ class Output {
   push({ time, planes }: Piece): void {
     const message: ToWorklet = { type: 'push', time, planes };
     const buffers = planes.map((plane) => plane.buffer);
+    this.#pushedAt = performance.now();
+    this.#unheard += 1;
     this.#node?.port.postMessage(message, buffers);
   }
 
@@ -333,6 +350,11 @@ class Output {
     this.#toldAt = performance.now();
     if (told.underruns > this.#underruns) this.#events.dry();
     this.#underruns = told.underruns;
+    if (told.state !== 'waiting' || told.buffered > 0) this.#unheard = 0;
+    else if (this.#unheard >= LATE_PIECES) {
+      this.#unheard = 0;
+      this.#events.late();
+    }
     this.#loudest = Math.max(this.#loudest, told.level);
     if (this.#toldAt - this.#volumeAt >= VOLUME_MS) {
       this.#volumeAt = this.#toldAt;
@@ -366,6 +388,10 @@ const EARLY_MAX = 60;
 /** After so many pieces one after the other that it could not decode, it is left alone until the next configuration. */
 const FAILURES_MAX = 10;
 const CHANNELS_MAX = 8;
+/** Sound comes many times a second. */
+const COMES_MS = 1000;
+/** So many pieces one after the other were too late: a tenth of a second of AAC, which is more than is on its way. */
+const LATE_PIECES = 5;
 /** When the worklet has said nothing for so long it is not the clock any more. */
 const SILENT_MS = 500;
 /** How often what waits is told where the clock is. */

@@ -73,7 +73,8 @@ export function readDiscovery(text: string): Discovery | null {
   return URL.canParse(addressOf(found)) ? found : null;
 }
 
-function addressOf({ host, udpPort, path }: Omit<Discovery, 'certSha256'>): string {
+/** The URL to connect to. */
+export function addressOf({ host, udpPort, path }: Omit<Discovery, 'certSha256'>): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${udpPort}${path}`;
 }
 
