@@ -37,6 +37,6 @@ long:
 	cargo build --release -p thalweg-cli --locked
 	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
 	  'outage::' 'schemathesis::' 'browser::web::'
-	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc
+	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc camera
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

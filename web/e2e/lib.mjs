@@ -15,6 +15,7 @@ import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 export const SHOTS = process.env.SHOTS ?? fileURLToPath(new URL('shots', import.meta.url));
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const PROGRAM = process.env.THALWEG ?? fileURLToPath(new URL('../../target/release/thalweg', import.meta.url));
 const FLAGS = [
   '--no-sandbox',
@@ -102,7 +103,7 @@ export async function openBrowser({ flags = [], ...context } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'thalweg-browser-'));
   await mkdir(SHOTS, { recursive: true });
   const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     headless: true,
     args: [...FLAGS, ...flags],
     viewport: { width: 1280, height: 860 },

@@ -4,6 +4,7 @@
  */
 
 import { makeRtc, Stage } from '/sdk/rtc.js';
+import { watchDrawing } from './drawn.js';
 
 /** What the test reads. */
 const seen = {
@@ -43,37 +44,10 @@ window.quit = () => {
   clearInterval(statusTimer);
 };
 
-// What is drawn is looked at right behind the drawing.
-const drawImage = CanvasRenderingContext2D.prototype.drawImage;
-CanvasRenderingContext2D.prototype.drawImage = function (picture, ...place) {
-  drawImage.call(this, picture, ...place);
-  if (!(picture instanceof VideoFrame)) return;
-  const now = performance.timeOrigin + performance.now();
+watchDrawing((record) => {
   seen.firstPictureMs ??= performance.now() - seen.playedAt;
-  const record = [now, null, picture.timestamp / 1000];
   seen.pictures.push(record);
-  const copy = picture.clone();
-  barCode(copy)
-    .then((number) => {
-      record[1] = number;
-    })
-    .finally(() => copy.close());
-};
-
-async function barCode(picture) {
-  const { width, height } = picture.visibleRect;
-  if (!/^(I420|NV12)/.test(picture.format)) throw new Error(`no luma in ${picture.format}`);
-  const luma = new Uint8Array(picture.allocationSize());
-  const [{ offset, stride }] = await picture.copyTo(luma);
-  let number = 0;
-  for (let cell = 0; cell < 16; cell++) {
-    const x = Math.floor(((cell + 0.5) / 16) * width);
-    const at = (y) => luma[offset + Math.floor((y / 360) * height) * stride + x] > 125;
-    if (at(330) === at(350)) return null;
-    number = number * 2 + Number(at(330));
-  }
-  return number < 1500 ? number : null;
-}
+});
 
 // What goes to the loudspeaker goes to our ear too, with the context's time of its onset.
 const connect = AudioNode.prototype.connect;
