@@ -50,7 +50,9 @@ function lineOver(udp: FakeWay, ws = new FakeWay()) {
 const settle = () => new Promise((resolve) => setTimeout(resolve));
 const RETRIES = { count: 3, intervalS: 3 };
 const LOST: Failure = { kind: 'lost', code: 3005, message: 'gone' };
-const BLOCKED: Failure = { kind: 'blocked', message: 'no handshake over UDP' };
+const BLOCKED: Failure = { kind: 'blocked', why: 'no-handshake', message: 'no handshake over UDP' };
+const NO_UDP: Failure = { kind: 'blocked', why: 'no-udp', message: 'the server does not serve RTMP over UDP' };
+const AWAY: Failure = { kind: 'lost', code: 3002, message: 'the server does not answer' };
 
 beforeEach(() => forgetBlocked());
 
@@ -135,6 +137,40 @@ describe('the way to the server', () => {
     expect([udp.tried, ws.tried]).toEqual([2, 2]);
   });
 
+  it('tries UDP at another server all the same', async () => {
+    const other = placeOf('rtmp://other.example.com/live/room?txSecret=1&txTime=2', '', PAGE)!;
+    const [udp, ws] = [new FakeWay(BLOCKED), new FakeWay()];
+    const { line } = lineOver(udp, ws);
+    void line.run(PLACE, RETRIES);
+    await settle();
+    await line.close();
+    const { line: second } = lineOver(udp, ws);
+    void second.run(other, RETRIES);
+    await settle();
+    expect([udp.tried, ws.tried]).toEqual([2, 1]);
+  });
+
+  it('asks again for UDP where a server had none', async () => {
+    const [udp, ws] = [new FakeWay(NO_UDP), new FakeWay()];
+    const { line } = lineOver(udp, ws);
+    void line.run(PLACE, RETRIES);
+    await settle();
+    ws.connected!.ended(LOST);
+    await settle();
+    expect([udp.tried, ws.tried]).toEqual([2, 1]);
+  });
+
+  it('goes over UDP again when a server that started anew is back', async () => {
+    const [udp, ws] = [new FakeWay('up', AWAY, 'up'), new FakeWay()];
+    const { line, said } = lineOver(udp, ws);
+    void line.run(PLACE, RETRIES);
+    await settle();
+    udp.connected!.ended(LOST);
+    await settle();
+    expect(said.slice(3)).toEqual(['down', '3005', '1102', '3002', '1102', '1001', 'up', '1002']);
+    expect([udp.tried, ws.tried]).toEqual([3, 0]);
+  });
+
   it('does not go over a WebSocket after a refusal', async () => {
     const [udp, ws] = [new FakeWay({ kind: 'refused', reason: 'auth-bad', message: '' }), new FakeWay()];
     const { line } = lineOver(udp, ws);
@@ -165,12 +201,12 @@ describe('where a push URL leads to', () => {
       tcUrl: 'rtmp://live.example.com:1936/live',
       app: 'live',
       name: 'room?txSecret=1',
-      ull: 'https://live.example.com/ull',
+      origin: 'https://live.example.com',
       ws: 'wss://live.example.com/live/room.flv?txSecret=1',
     });
     const own = { protocol: 'http:', host: 'live.example.com:8080', hostname: 'live.example.com' };
     expect(placeOf(url, '', own)?.ws).toBe('ws://live.example.com:8080/live/room.flv?txSecret=1');
-    expect(placeOf(url, 'http://127.0.0.1:8080/', PAGE)?.ull).toBe('http://127.0.0.1:8080/ull');
+    expect(placeOf(url, 'http://127.0.0.1:8080/', PAGE)?.origin).toBe('http://127.0.0.1:8080');
   });
 
   it.each(['', 'room', 'http://live.example.com/live/room.flv', 'rtmp://live.example.com/room', 'rtmp:///live/room'])(

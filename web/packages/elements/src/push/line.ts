@@ -105,12 +105,13 @@ export class Line {
   async #connect(place: Place, listener: UplinkListener): Promise<Uplink> {
     const { udp, ws, now } = this.#ways;
     const { signal } = this.#abort;
-    if (now() < blockedUntil) return ws(place, listener, signal);
+    if (now() < (blockedUntil.get(place.origin) ?? 0)) return ws(place, listener, signal);
     try {
       return await udp(place, listener, signal);
     } catch (error) {
-      if (failureOf(error).kind !== 'blocked' || signal.aborted) throw error;
-      blockedUntil = now() + BLOCKED_MS;
+      const failure = failureOf(error);
+      if (failure.kind !== 'blocked' || signal.aborted) throw error;
+      if (failure.why === 'no-handshake') noteBlocked(place.origin, now());
       return ws(place, listener, signal);
     }
   }
@@ -136,12 +137,20 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Where UDP did not get through it is not tried again for a while, by nobody on the page. */
-let blockedUntil = Number.NEGATIVE_INFINITY;
+const blockedUntil = new Map<string, number>();
+
+function noteBlocked(origin: string, now: number): void {
+  blockedUntil.set(origin, now + BLOCKED_MS);
+  const [first] = blockedUntil.keys();
+  if (blockedUntil.size > BLOCKED_MAX && first !== undefined) blockedUntil.delete(first);
+}
 
 /** As if nothing had been tried yet. */
 export function forgetBlocked(): void {
-  blockedUntil = Number.NEGATIVE_INFINITY;
+  blockedUntil.clear();
 }
 
 const BLOCKED_MS = 60_000;
+/** Servers of one page, and more than there are. */
+const BLOCKED_MAX = 32;
 const WELL_MS = 10_000;

@@ -8,8 +8,8 @@ export interface Place {
   app: string;
   /** `STREAM?QUERY`: the signature belongs to the name. */
   name: string;
-  /** `GET` tells where RTMP-UDP is served. */
-  ull: string;
+  /** Whose `/ull` tells where RTMP-UDP is served. */
+  origin: string;
   /** FLV over WebSocket. */
   ws: string;
 }
@@ -23,7 +23,7 @@ export function placeOf(src: string, httpOrigin: string, page: url.Page): Place 
     tcUrl,
     app,
     name,
-    ull: `${origin}/ull`,
+    origin,
     ws: url.livePlace(source, page, httpOrigin).url.replace(/^http/i, 'ws'),
   };
 }

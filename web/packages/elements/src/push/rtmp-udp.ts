@@ -1,6 +1,6 @@
 /** Pushing over WebTransport: RTMP-UDP's control session and a stream for each frame. */
 
-import { body, type control, type Frame, session } from '@thalweg/player/wire';
+import { addressOf, body, type control, discover, type Frame, session, Unreachable } from '@thalweg/player/wire';
 import { Outbox, type Outgoing } from './outbox';
 import type { Place } from './place';
 import {
@@ -24,6 +24,8 @@ export class RtmpUdp implements Uplink {
   readonly #outbox = new Outbox(performance.now());
   readonly #stalls = new Stalls(performance.now());
   readonly #writers = new Map<number, WritableStreamDefaultWriter<Uint8Array>>();
+  /** What was given up before it got its stream, and by which code. */
+  readonly #unwritten = new Map<number, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   #started: ((failure: Failure | null) => void) | null = null;
   #isOver = false;
@@ -38,14 +40,16 @@ export class RtmpUdp implements Uplink {
    * @throws Unconnected when the server says no, or nothing comes through.
    */
   static async connect(place: Place, listener: UplinkListener, signal: AbortSignal): Promise<RtmpUdp> {
-    if (typeof WebTransport === 'undefined') throw blocked('this browser, or this page, has no WebTransport');
-    const transport = await open(place.ull, signal);
+    if (typeof WebTransport === 'undefined') throw blocked('no-udp', 'this browser, or this page, has no WebTransport');
+    const transport = await open(place.origin, signal);
     const leave = () => transport.close();
     signal.addEventListener('abort', leave, { once: true });
     try {
-      const shaken = within(HANDSHAKE_MAX_MS, transport.ready, () => blocked('no handshake over UDP'));
+      const shaken = within(HANDSHAKE_MAX_MS, transport.ready, () => blocked('no-handshake', 'no handshake over UDP'));
       await shaken.catch((error: unknown) => {
-        throw error instanceof Unconnected ? error : blocked(`no handshake over UDP: ${wordsOf(error)}`);
+        throw error instanceof Unconnected
+          ? error
+          : blocked('no-handshake', `no handshake over UDP: ${wordsOf(error)}`);
       });
       const { readable, writable } = await transport.createBidirectionalStream({ sendOrder: Number.MAX_SAFE_INTEGER });
       const uplink = new RtmpUdp(transport, readable, writable, place, listener);
@@ -224,7 +228,8 @@ export class RtmpUdp implements Uplink {
     for (const { id, code } of this.#outbox.takeResets()) {
       const writer = this.#writers.get(id);
       this.#writers.delete(id);
-      writer?.abort(resetBy(code)).catch(() => {});
+      if (writer) writer.abort(resetBy(code)).catch(() => {});
+      else this.#unwritten.set(id, code);
     }
     for (let next = this.#outbox.next(now); next; next = this.#outbox.next(now)) void this.#write(next);
   }
@@ -236,6 +241,8 @@ export class RtmpUdp implements Uplink {
       if (this.#isOver) return;
       const writer = stream.getWriter();
       writer.closed.catch(() => {});
+      const given = this.#unwritten.get(id);
+      if (given !== undefined) return await writer.abort(resetBy(given));
       this.#writers.set(id, writer);
       for (const chunk of chunks) {
         this.#sentBytes += chunk.length;
@@ -246,6 +253,7 @@ export class RtmpUdp implements Uplink {
       // Reset by ourselves, or the connection is over; the control stream says which.
     } finally {
       this.#writers.delete(id);
+      this.#unwritten.delete(id);
     }
     const now = this.#now();
     this.#outbox.handleDone(id, now);
@@ -258,30 +266,19 @@ export class RtmpUdp implements Uplink {
   }
 }
 
-/** Where it is served, and which certificates are the server's own. */
-async function open(ull: string, signal: AbortSignal): Promise<WebTransport> {
-  let answer: Response;
+/** Asks where it is served, and with which certificates, and begins to connect. */
+async function open(origin: string, signal: AbortSignal): Promise<WebTransport> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_MAX_MS)]);
   try {
-    const timeout = AbortSignal.timeout(DISCOVERY_MAX_MS);
-    answer = await fetch(ull, { credentials: 'omit', signal: AbortSignal.any([signal, timeout]) });
+    const found = await discover(origin, inTime);
+    const serverCertificateHashes = found.certSha256.map((value) => ({ algorithm: 'sha-256', value }));
+    return new WebTransport(addressOf(found), { serverCertificateHashes, congestionControl: 'low-latency' });
   } catch (error) {
-    throw blocked(`${ull} does not answer: ${wordsOf(error)}`);
+    // A server that is away for a moment, as one that starts anew, has UDP when it is back.
+    const isAway = inTime.aborted || (error instanceof Unreachable && error.failure === 'no-server');
+    if (!isAway) throw blocked('no-udp', wordsOf(error));
+    throw new Unconnected({ kind: 'lost', code: 3002, message: wordsOf(error) });
   }
-  if (!answer.ok) throw blocked(`the server has no RTMP over UDP: ${answer.status}`);
-  const found = placeOfUll(await answer.json().catch(() => null));
-  if (!found) throw blocked(`${ull} answers something else`);
-  return new WebTransport(found.url, { serverCertificateHashes: found.hashes, congestionControl: 'low-latency' });
-}
-
-function placeOfUll(answer: unknown): { url: string; hashes: WebTransportHash[] } | null {
-  if (typeof answer !== 'object' || answer === null) return null;
-  const { host, udpPort, path, certSha256 } = answer as Record<string, unknown>;
-  if (typeof host !== 'string' || typeof udpPort !== 'number' || typeof path !== 'string') return null;
-  const hashes = (Array.isArray(certSha256) ? certSha256 : []).map((hex: unknown) => ({
-    algorithm: 'sha-256',
-    value: Uint8Array.from(String(hex).match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
-  }));
-  return { url: `https://${host.includes(':') ? `[${host}]` : host}:${udpPort}${path}`, hashes };
 }
 
 function failureOf({ code, reason, description, isError }: session.Status): Failure {
@@ -304,8 +301,8 @@ function resetBy(code: number): WebTransportError {
   }
 }
 
-function blocked(message: string): Unconnected {
-  return new Unconnected({ kind: 'blocked', message });
+function blocked(why: 'no-udp' | 'no-handshake', message: string): Unconnected {
+  return new Unconnected({ kind: 'blocked', why, message });
 }
 
 function wordsOf(error: unknown): string {

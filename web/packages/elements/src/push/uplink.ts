@@ -41,8 +41,11 @@ export type Failure =
   | { kind: 'refused'; reason: string; message: string }
   /** Nothing, or nothing any more, comes through: `code` is 3001 to 3005. */
   | { kind: 'lost'; code: number; message: string }
-  /** Not this way, from here: another transport may do. */
-  | { kind: 'blocked'; message: string };
+  /**
+   * Not this way: another transport may do. The server does not have it, or the browser; or it has, and nothing gets
+   * through from here.
+   */
+  | { kind: 'blocked'; why: 'no-udp' | 'no-handshake'; message: string };
 
 /** A {@link Failure} that is thrown on the way to a connection. */
 export class Unconnected extends Error {

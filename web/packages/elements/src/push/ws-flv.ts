@@ -23,8 +23,10 @@ export class WsFlv implements Uplink {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(place.ws, SUBPROTOCOL);
       socket.binaryType = 'arraybuffer';
+      let settled: ReturnType<typeof setTimeout> | undefined;
       const done = (settle: () => void) => {
         clearTimeout(timer);
+        clearTimeout(settled);
         signal.removeEventListener('abort', leave);
         socket.onclose = socket.onopen = null;
         settle();
@@ -41,11 +43,8 @@ export class WsFlv implements Uplink {
       socket.onclose = (event) => fail(failureOf(event, 3002));
       // A refusal follows at once; what is told only then is told as one.
       socket.onopen = () => {
-        const settled = setTimeout(() => done(() => resolve(new WsFlv(socket, patienceMs, listener))), SETTLE_MS);
-        socket.onclose = (event) => {
-          clearTimeout(settled);
-          fail(failureOf(event, 3004));
-        };
+        settled = setTimeout(() => done(() => resolve(new WsFlv(socket, patienceMs, listener))), SETTLE_MS);
+        socket.onclose = (event) => fail(failureOf(event, 3004));
       };
     });
   }
@@ -64,6 +63,7 @@ export class WsFlv implements Uplink {
     const bytes = body.encodeBody(frame);
     if (frame.config && !this.#isNew(frame.kind, bytes)) return;
     const now = this.#look();
+    if (this.#isOver) return;
     const isLetThrough = this.#queue.letsThrough(frame, now);
     if (this.#queue.isKeyDue(now)) this.#listener.keyWanted();
     if (!isLetThrough) return;
@@ -93,12 +93,18 @@ export class WsFlv implements Uplink {
     this.#socket.close();
   }
 
-  /** Looks at what waits now, and answers the time. What this page slept through is excused, as over UDP. */
+  /**
+   * Looks at what waits now, and answers the time; it may be the end. What this page slept through is excused, as over
+   * UDP.
+   */
   #look(): number {
     const now = performance.now();
     const stalled = this.#stalls.note(now);
     if (stalled > 0 && !document.hidden) this.#queue.excuse(stalled);
     this.#queue.look(this.#socket.bufferedAmount, now);
+    // A network that is gone without a word is told of by nobody, for minutes. Who has just slept looks again first.
+    const isStuck = stalled === 0 && this.#queue.age(now) > STUCK_MS;
+    if (isStuck) this.#end({ kind: 'lost', code: 3005, message: 'what is sent waits for ten seconds' });
     return now;
   }
 
@@ -112,8 +118,7 @@ export class WsFlv implements Uplink {
 
   #end(failure: Failure): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    clearInterval(this.#timer);
+    this.abort();
     this.#listener.ended(failure);
   }
 }
@@ -164,10 +169,15 @@ export class Queue {
     this.#waits.splice(0, this.#waits.length - WAITS_MAX);
   }
 
+  /** How long the oldest of it has waited. */
+  age(now: number): number {
+    return now - (this.#waiting[0]?.at ?? now);
+  }
+
   /** Whether a frame is sent. Sound and configuration always are. */
   letsThrough(frame: Frame, now: number): boolean {
     if (frame.kind !== 'video' || frame.config) return true;
-    const isLate = this.#age(now) > this.#patienceMs;
+    const isLate = this.age(now) > this.#patienceMs;
     if (frame.key && !isLate) this.#isGated = false;
     else if (isLate) this.#isGated = true;
     this.#wasGated ||= this.#isGated;
@@ -176,7 +186,7 @@ export class Queue {
   }
 
   isKeyDue(now: number): boolean {
-    return this.#isGated && this.#age(now) < this.#patienceMs / 4;
+    return this.#isGated && this.age(now) < this.#patienceMs / 4;
   }
 
   vitals(now: number): Vitals {
@@ -192,12 +202,8 @@ export class Queue {
     const waitingVideo = this.#waiting.filter(({ kind }) => kind === 'video').length;
     const waitingAudio = this.#waiting.filter(({ kind }) => kind === 'audio').length;
     const given = this.#given;
-    const backlogMs = this.#age(now);
+    const backlogMs = this.age(now);
     return { backlogMs, takenKbps, lostPerMille: 0, dropped, waitingVideo, waitingAudio, sentKbps, jitterMs, given };
-  }
-
-  #age(now: number): number {
-    return now - (this.#waiting[0]?.at ?? now);
   }
 }
 
@@ -216,5 +222,7 @@ const CONNECT_MAX_MS = 10_000;
 /** A refusal is there a round trip after the socket is open: usually in the same flight. */
 const SETTLE_MS = 150;
 const DRAIN_MAX_MS = 1000;
+/** What waits for so long will not go out; until then sound waits, 80 kB of it. */
+const STUCK_MS = 10_000;
 /** Of the last look: a few seconds of frames. */
 const WAITS_MAX = 256;
