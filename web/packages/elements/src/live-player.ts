@@ -46,6 +46,8 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
   /** Ends what listens outside of the element, while it is in a document. */
   #outside: AbortController | null = null;
   #mayPlayInBackground = false;
+  /** By whoever asked for it; leaving the page is no pause of theirs. */
+  #isPaused = false;
   #pausedByLeaving = false;
 
   constructor() {
@@ -131,6 +133,7 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
   pause(options: Callbacks = {}): Promise<object> {
     return this.answer('pause', options, () => {
       this.#running().pause();
+      this.#isPaused = true;
       this.#become('paused');
       return {};
     });
@@ -140,6 +143,8 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
   resume(options: Callbacks = {}): Promise<object> {
     return this.answer('resume', options, () => {
       this.#running().resume();
+      this.#isPaused = false;
+      this.#pausedByLeaving = false;
       this.#become('playing');
       return {};
     });
@@ -227,6 +232,7 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
       options,
     );
     this.#player.set(options);
+    this.#isPaused = false;
     this.#pausedByLeaving = false;
     this.#playing = this.value('src');
     this.#become('loading');
@@ -272,8 +278,8 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
   }
 
   #hear(code: State, message: string, details: Details): void {
-    if (code === State.Ended || code === State.GaveUp) this.#playing = '';
     const state = STATES.get(code);
+    if (state === 'stopped') this.#playing = '';
     if (state) this.#become(state);
     this.#overlay?.say(`${code} ${message}${Object.keys(details).length > 0 ? ` ${JSON.stringify(details)}` : ''}`);
     this.emit<StateChange>('statechange', { ...details, code, message });
@@ -321,7 +327,7 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
   }
 
   #leavePage(): void {
-    if (!this.#playing || !this.value('auto-pause-if-navigate')) return;
+    if (!this.#playing || this.#isPaused || !this.value('auto-pause-if-navigate')) return;
     this.#pausedByLeaving = true;
     this.#player?.pause();
   }
@@ -424,6 +430,7 @@ const STATES: ReadonlyMap<State, Looks> = new Map<State, Looks>([
   [State.Reconnecting, 'loading'],
   [State.Ended, 'stopped'],
   [State.GaveUp, 'stopped'],
+  [State.CodecUnsupported, 'stopped'],
 ]);
 /** By quarters to the right. */
 const TURNED = ['', 'right', 'around', 'left'] as const;

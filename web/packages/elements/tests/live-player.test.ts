@@ -198,12 +198,15 @@ describe('playing', () => {
   });
 
   it('is over with the last code', async () => {
-    const element = await place({ src: A, autoplay: '' });
-    players[0]?.listener.state(State.GaveUp, 'disconnected', {});
-    expect(element.playing).toBe(false);
-    await expect(element.pause()).rejects.toThrow('it does not play');
-    await element.play();
-    expect(players[0]?.told).toEqual([`play ${A}`, `play ${A}`]);
+    for (const code of [State.GaveUp, State.Ended, State.CodecUnsupported]) {
+      const element = await place({ src: A, autoplay: '' });
+      const player = players.at(-1);
+      player?.listener.state(code, 'it is over', {});
+      expect(element.playing, String(code)).toBe(false);
+      await expect(element.pause()).rejects.toThrow('it does not play');
+      await element.play();
+      expect(player?.told).toEqual([`play ${A}`, `play ${A}`]);
+    }
   });
 });
 
@@ -237,6 +240,14 @@ describe('the background', () => {
     window.dispatchEvent(new Event('pageshow'));
     expect(players.map((player) => player.told.slice(1))).toEqual([['pause', 'resume'], []]);
     expect(other.playing).toBe(true);
+  });
+
+  it("of a page that was left leaves the page's own pause alone", async () => {
+    const element = await place({ src: A, autoplay: '' });
+    await element.pause();
+    window.dispatchEvent(new Event('pagehide'));
+    window.dispatchEvent(new Event('pageshow'));
+    expect(players[0]?.told.slice(1)).toEqual(['pause']);
   });
 });
 

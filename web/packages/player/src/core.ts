@@ -44,7 +44,7 @@ export class Core {
     this.set(options);
   }
 
-  /** Mode and origin hold from the next {@link play} on, the rest at once. */
+  /** Mode, origin and the policy of referrers hold from the next {@link play} on, the rest at once. */
   set(options: PlayerOptions): void {
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     this.#options = { ...this.#options, ...Object.fromEntries(given) };
@@ -218,8 +218,12 @@ class Play {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     clearTimer(this.#holdTimer);
-    if (this.#isAsleep) this.#start();
-    else for (const run of this.#runs) run.engine.resume();
+    if (this.#isAsleep) {
+      this.#start();
+      return;
+    }
+    for (const run of this.#runs) run.engine.resume();
+    this.#awaitHands();
   }
 
   stop(): void {
@@ -253,15 +257,18 @@ class Play {
     }
     this.#isAsleep = false;
     this.#run = this.#make(this.#mode, null);
-    if (this.#mode === 'RTC') {
-      this.#besideTimer = setTimeout(() => this.#startBeside(), HANDSHAKE_PATIENCE_MS);
-    }
+    this.#awaitHands();
     this.#run.engine.start();
   }
 
-  /** UDP may be blocked, which nobody says: live mode begins beside it, and the first key frame decides. */
+  #awaitHands(): void {
+    clearTimer(this.#besideTimer);
+    if (this.#mode === 'RTC') this.#besideTimer = setTimeout(() => this.#startBeside(), HANDSHAKE_PATIENCE_MS);
+  }
+
+  /** UDP may be blocked, which nobody says: live mode begins beside it, and the first that brings something decides. */
   #startBeside(): void {
-    if (this.#run?.mode !== 'RTC' || this.#run.isConnected || this.#beside !== null) return;
+    if (this.#isPaused || this.#run?.mode !== 'RTC' || this.#run.isConnected || this.#beside !== null) return;
     this.#run.held = [];
     this.#beside = this.#make('live', []);
     this.#beside.engine.start();
@@ -292,7 +299,8 @@ class Play {
     if (this.#isOver || (run !== this.#run && run !== this.#beside)) return;
     if (code === State.Connected) run.isConnected = true;
     if (code === State.FirstPicture) run.hasPicture = true;
-    if (code === State.FirstKeyFrame && this.#beside !== null) this.#win(run);
+    // Sound alone has no key frame.
+    if ((code === State.FirstKeyFrame || code === State.Playing) && this.#beside !== null) this.#win(run);
     if (code === State.Playing) this.#attempts = 0;
     if ((code === State.FirstPicture || code === State.Playing) && this.#draining !== null) {
       this.#draining.engine.stop();
@@ -302,14 +310,15 @@ class Play {
     else if (run.held.length < HELD_MAX) run.held.push([code, message, details]);
   }
 
-  /** One of both has a key frame: the other is dropped. */
+  /** One of both has something to show or hear: the other is dropped. */
   #win(run: Run): void {
     const loser = run === this.#run ? this.#beside : this.#run;
     this.#run = run;
     this.#beside = null;
     loser?.engine.stop();
     if (run.mode === 'live') {
-      pauseUdp();
+      // Where hands were shaken after all it was slow, and may be quicker the next time.
+      if (!loser?.isConnected) pauseUdp();
       this.#noUdp('UDP does not get through', 'udp-blocked');
     }
     this.#release(run);

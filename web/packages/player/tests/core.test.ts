@@ -300,6 +300,47 @@ describe('RTC', () => {
     expect(new Scene({ mode: 'RTC' }).play().mode).toBe('RTC');
   });
 
+  it('of sound alone, which has no key frame, one of both wins as well', async () => {
+    for (const winner of ['RTC', 'live']) {
+      const scene = new Scene({ mode: 'RTC' });
+      const rtc = scene.play();
+      await passed(1000);
+      const live = scene.last;
+      const [first, second] = winner === 'RTC' ? [rtc, live] : [live, rtc];
+      first.says(Connected, Playing);
+      await passed(0);
+      expect([first.isStopped, second.isStopped], winner).toEqual([false, true]);
+      expect(scene.codes.slice(-2)).toEqual([Connected, Playing]);
+      scene.player.stop();
+      await passed(61_000);
+    }
+  });
+
+  it('live mode that was only quicker leaves UDP to the next play', async () => {
+    const scene = new Scene({ mode: 'RTC' });
+    const rtc = scene.play();
+    await passed(1000);
+    const live = scene.last;
+    rtc.says(Connected);
+    live.says(Connected, FirstKeyFrame);
+    expect(rtc.isStopped).toBe(true);
+    expect(new Scene({ mode: 'RTC' }).play().mode).toBe('RTC');
+  });
+
+  it('paused before hands are shaken it begins nothing beside, and is patient anew when it goes on', async () => {
+    const scene = new Scene({ mode: 'RTC' });
+    scene.play();
+    await passed(500);
+    scene.player.pause();
+    await passed(5000);
+    expect(scene.modes).toEqual(['RTC']);
+    scene.player.resume();
+    await passed(999);
+    expect(scene.modes).toEqual(['RTC']);
+    await passed(1);
+    expect(scene.modes).toEqual(['RTC', 'live']);
+  });
+
   it('and UDP may win', async () => {
     const scene = new Scene({ mode: 'RTC' });
     const rtc = scene.play();
