@@ -130,6 +130,7 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
   /** Viewers see the waiting image, or black, and hear nothing. */
   pause(options: Callbacks = {}): Promise<object> {
     return this.answer('pause', options, () => {
+      this.#mustPush();
       this.#pusher.pause();
       return {};
     });
@@ -137,6 +138,7 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
 
   resume(options: Callbacks = {}): Promise<object> {
     return this.answer('resume', options, () => {
+      this.#mustPush();
       this.#pusher.resume();
       return {};
     });
@@ -150,11 +152,14 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
     });
   }
 
-  /** A picture of what is pushed. `raw` is PNG, `compressed` JPEG. */
+  /** A picture of what is pushed, or, of `view`, as the preview shows it. `raw` is PNG, `compressed` JPEG. */
   snapshot(
     options: Callbacks<Snapshot> & { quality?: Quality; sourceType?: 'stream' | 'view' } = {},
   ): Promise<Snapshot> {
-    return this.answer('snapshot', options, async () => keep(await this.#studio().snapshot(), options.quality));
+    const { quality, sourceType = 'stream' } = options;
+    return this.answer('snapshot', options, async () => {
+      return keep(await this.#studio().snapshot(sourceType === 'view'), quality);
+    });
   }
 
   toggleTorch(options: Callbacks = {}): Promise<object> {
@@ -174,8 +179,10 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
           this.emit<MusicProgress>('bgmprogress', { progress, duration }),
         complete: () => this.emit('bgmcomplete', {}),
       };
+      const { booth } = this.#studio();
+      if (!booth.isOpen) throw new Failed('nothing is pushed');
       try {
-        await this.#studio().booth.playMusic(options.url, options, told);
+        await booth.playMusic(options.url, options, told);
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error);
         this.#hear(10003, `the music cannot be loaded: ${words}`, {});
@@ -316,6 +323,10 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
     this.#isIn = false;
     this.#window.close();
     void this.#stop();
+  }
+
+  #mustPush(): void {
+    if (!this.pushing) throw new Failed('nothing is pushed');
   }
 
   #studio(): Studio {

@@ -92,6 +92,9 @@ describe('the sound of what is pushed', () => {
     await booth.open('high');
     mixers[0]?.listener.piece(piece(), 1000);
     expect([mixers[0]?.sampleRate, coders[0]?.coded.length, said]).toEqual([48_000, 1, []]);
+    expect(booth.isOpen).toBe(true);
+    void booth.close();
+    expect(booth.isOpen).toBe(false);
   });
 
   it('is -1304 where there is no encoder', async () => {

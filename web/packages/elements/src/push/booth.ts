@@ -96,6 +96,11 @@ export class Booth {
     if (on && this.#config) this.#listener.frame(this.#config);
   }
 
+  /** Whether there is something that music could go into. */
+  get isOpen(): boolean {
+    return this.#mixer !== null;
+  }
+
   /** @throws when it cannot be loaded, or nothing is pushed. */
   async playMusic(
     url: string,

@@ -15,7 +15,7 @@ import { canCode, VideoCoder } from './video';
 
 /** Whom a studio tells. */
 export interface StudioListener {
-  /** 1003, 1004, 1007, 1008, 1103, 1104 and what is negative, as it happens. */
+  /** 1003, 1004, 1007, 1008, 1103, 1104, 5000 and what is negative, as it happens. */
   state(code: number, message: string): void;
   /** A coded frame, while it codes. */
   frame(frame: Frame): void;
@@ -47,8 +47,10 @@ export class Studio {
   #hasPicture = false;
   #lastAt = Number.NEGATIVE_INFINITY;
   #dueAt = 0;
-  /** When the last picture came, or its source was opened. */
+  /** When the last picture came, or its source was opened, or pictures could come again. */
   #cameAt = 0;
+  /** When it was last looked whether the source stands still. */
+  #lookedAt = 0;
   /** The processor of the track gave nothing. */
   #byElement = false;
   #zoom = 1;
@@ -78,6 +80,7 @@ export class Studio {
     this.#filter = filterOf(this.#canvas);
     this.#repeat = setInterval(() => this.#repeatIfDue(), REPEAT_MS);
     document.addEventListener('visibilitychange', this.#onVisibility);
+    document.addEventListener('freeze', this.#onFreeze);
     this.#hidden = document.hidden;
     await this.#capture.open(this.#wishes());
   }
@@ -170,10 +173,16 @@ export class Studio {
     return this.#coder?.sendMessage(text) ?? false;
   }
 
-  /** What the preview shows. */
-  async snapshot(): Promise<ImageBitmap> {
-    if (!this.#filter?.again(this.#size.width, this.#size.height, this.#look())) throw new Error('there is no picture');
-    return createImageBitmap(this.#canvas);
+  /** What viewers see; or what the preview shows, which may be that in a mirror. */
+  async snapshot(ofPreview: boolean): Promise<ImageBitmap> {
+    const { width, height } = this.#size;
+    if (!this.#filter?.again(width, height, this.#look())) throw new Error('there is no picture');
+    if (!ofPreview || !this.#isMirrored) return createImageBitmap(this.#canvas);
+    const mirror = new OffscreenCanvas(width, height);
+    const context = mirror.getContext('2d');
+    context?.scale(-1, 1);
+    context?.drawImage(this.#canvas, -width, 0);
+    return mirror.transferToImageBitmap();
   }
 
   /** Lets go of everything. */
@@ -183,6 +192,7 @@ export class Studio {
     this.#isCoding = false;
     if (this.#repeat) clearInterval(this.#repeat);
     document.removeEventListener('visibilitychange', this.#onVisibility);
+    document.removeEventListener('freeze', this.#onFreeze);
     this.#stopReading?.();
     this.#stopReading = null;
     this.#capture.close();
@@ -272,6 +282,9 @@ export class Studio {
   /** A screen that stands still sends no pictures; viewers need some, and key frames. */
   #repeatIfDue(): void {
     const now = performance.now();
+    // The machine slept, and the camera with it: that is no fault of the camera's.
+    if (now - this.#lookedAt > STALLED_MS / 2) this.#cameAt = now;
+    this.#lookedAt = now;
     if (now - this.#cameAt > STALLED_MS && !this.#hidden) this.#unstick();
     const age = now - this.#began - this.#lastAt;
     if (this.#waiting) {
@@ -323,8 +336,15 @@ export class Studio {
 
   readonly #onVisibility = (): void => {
     this.#hidden = document.hidden;
+    // Where pictures rest with the page, none has come for as long.
+    this.#cameAt = performance.now();
     this.#level();
     this.#setWaiting();
+  };
+
+  /** The browser lets nothing of the page run from now on. */
+  readonly #onFreeze = (): void => {
+    if (this.#isCoding) this.#listener.state(5000, 'the page is suspended');
   };
 
   #makeCoder(): VideoCoder {
@@ -361,9 +381,13 @@ export class Studio {
 
   /** The canvas has what viewers see; the preview is that in a mirror, where the two are not to be the same. */
   #mirrorPreview(): void {
+    this.#canvas.style.transform = this.#isMirrored ? 'scaleX(-1)' : '';
+  }
+
+  get #isMirrored(): boolean {
     const { localMirror, remoteMirror } = this.#settings;
     const isMirror = localMirror === 'auto' ? this.#capture.isFront : localMirror === 'enable';
-    this.#canvas.style.transform = isMirror !== remoteMirror ? 'scaleX(-1)' : '';
+    return isMirror !== remoteMirror;
   }
 
   #level(): void {
