@@ -1,72 +1,68 @@
 /**
- * Walks through the demo as people in a room would: somebody presses New and pushes a camera, others watch it in both
- * players, somebody reads the clock's delay, two call each other; in both languages, at a desk and on a phone.
+ * Walks through the demo as people in a room would: somebody presses New and pushes camera and microphone, others see
+ * and hear it in both players, and so does ffmpeg; somebody reads the clock's delay, two call each other, from browsers
+ * of their own; in both languages, at a desk and on a phone.
  *
- *   node e2e/demo.e2e.mjs [desk|phone]
+ *   node e2e/demo.e2e.mjs [desk|phone [WORD]]     only what has WORD in its name
  *
  * Whatever the browser complains of is a failure, and so is a page that is wider than the screen. PAGES and SDK are
  * folders to take the pages and the elements from instead of the program, while they are being written.
  */
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { ANN, BEN, devicesOf, hears, sees, soundSettings, withSenses } from './demo/people.mjs';
 import { openBrowser, SHOTS, sleep, startDemo, until } from './lib.mjs';
+import { loudOf, probe, record, toneShare } from './media.mjs';
 
 /** This machine, as another one would name it: an address that is not secure. */
 const ROOM = 'room.test';
 const KINDS = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.wasm': 'application/wasm' };
 const NAMES = ['', 'push', 'play', 'rtc', 'call'];
-const only = process.argv[2];
-if (only !== 'phone') await atADesk();
-if (only !== 'desk') await onAPhone();
-console.log('the demo does what it says');
+const [which = '', word = ''] = process.argv.slice(2);
+const DESK = { viewport: { width: 1280, height: 860 }, locale: 'en-GB', colorScheme: 'light' };
+const PHONE = {
+  viewport: { width: 360, height: 740 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+  locale: 'zh-CN',
+  colorScheme: 'dark',
+};
 
 /** All that the pages do, in English, light. */
-async function atADesk() {
-  await inRoom({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', colorScheme: 'light' }, async (room) => {
-    const page = await room.open('');
-    await home(room, page, 'This page is not secure', 'The stream arrives');
-    await pushed(room, page);
-    await lowLatency(room, page);
-    await unsigned(room, page);
-    await insecure(room);
-    await called(room);
-    await refusedNew(room, page);
-  });
-}
-
+const AT_A_DESK = {
+  home: (room) => home(room, 'This page is not secure', 'The stream arrives'),
+  pushed,
+  clock: ownClock,
+  'low latency': lowLatency,
+  unsigned,
+  hostile,
+  insecure,
+  called,
+  'refused New': refusedNew,
+};
 /** How they look, and that they work, on the smallest of phones: in Chinese, dark; and once in English. */
-async function onAPhone() {
-  const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-  await inRoom({ ...phone, locale: 'zh-CN', colorScheme: 'dark' }, async (room) => {
-    const page = await room.open('');
-    await home(room, page, '此页面不安全', '直播流正常到达');
-    await lowLatency(room, page);
-    await pushed(room, page);
-    for (const name of NAMES) {
-      await page.goto(`${room.origin}/demo/${name}`);
-      await page.locator('h1').waitFor();
-      await page.locator('#language').click();
-      await until(() => page.evaluate(() => document.documentElement.lang === 'en'));
-      assert.ok(
-        !/[\u4e00-\u9fff]/.test((await page.locator('main').textContent()).replace('中文', '')),
-        `Chinese in English: ${name}`,
-      );
-      await room.shot(page, `${name || 'home'}-en`);
-      await page.locator('#language').click();
-      await until(() => page.evaluate(() => document.documentElement.lang === 'zh-CN'));
-    }
-    await played(room, page);
-    // New is good for five URLs a minute.
-    await sleep(60_000);
-    await called(room);
-  });
-}
+const ON_A_PHONE = {
+  home: (room) => home(room, '此页面不安全', '直播流正常到达'),
+  'low latency': lowLatency,
+  pushed,
+  clock: ownClock,
+  languages,
+  played,
+  called,
+};
 
-async function home(room, page, secure, arrives) {
+if (which !== 'phone') await inRoom(DESK, AT_A_DESK);
+if (which !== 'desk') await inRoom(PHONE, ON_A_PHONE);
+console.log('the demo does what it says');
+
+async function home(room, secure, arrives) {
+  const page = await room.open('');
   await page.locator('#state.good').waitFor();
   const words = await page.locator('main').textContent();
   for (const each of [
@@ -85,9 +81,10 @@ async function home(room, page, secure, arrives) {
   await room.shot(page, 'home');
 }
 
-/** New, a camera, and what both players make of it. */
-async function pushed(room, page) {
-  await page.goto(`${room.origin}/demo/push`);
+/** New, a camera with its microphone, and what both players and Debian's ffmpeg make of it. */
+async function pushed(room) {
+  await room.mayAsk(1);
+  const page = await room.open('push');
   await page.locator('#new').click();
   const url = await until(() => page.locator('input[name="push"]').inputValue());
   assert.match(url, /^rtmp:\/\/.+\/live\/\d+_user_[0-9a-f]{8}_[0-9a-f]{4}\?.*txSecret=/);
@@ -105,18 +102,33 @@ async function pushed(room, page) {
     const viewer = await room.open(new URL(href, room.origin).href);
     await viewer.locator('#start').click();
     await said(viewer, 2004);
-    await moves(viewer, `the camera in ${name}`);
+    await sees(viewer, ANN, `the camera in ${name}`);
+    await hears(viewer, ANN, BEN, `the microphone in ${name}`);
     await viewer.locator('[data-status="size"]').waitFor();
     await room.shot(viewer, `camera-${name}`);
     await viewer.locator('#stop').click();
     await viewer.close();
   }
-  await page.locator('#stop').click();
 
-  // What a page draws is pushed as well, and read again from what arrives.
+  const rtmp = await page.locator('[data-copy="rtmp"]').textContent();
+  const { video, audio } = await probe(rtmp);
+  assert.deepEqual([video.codec_name, audio.codec_name], ['h264', 'aac']);
+  const { samples } = await record(rtmp, { seconds: 3 });
+  const share = toneShare(loudOf(samples), ANN.hz);
+  assert.ok(share > 0.8, `ffmpeg hears the tone: ${share}`);
+  await page.locator('#stop').click();
+  await page.close();
+}
+
+/** What a page draws is pushed as well, and read again from what arrives. */
+async function ownClock(room) {
+  await room.mayAsk(1);
+  const page = await room.open('push');
+  await page.locator('#new').click();
+  await until(() => page.locator('input[name="push"]').inputValue());
   await page.locator('input[name="source"][value="clock"]').check({ force: true });
   await page.locator('#start').click();
-  await said(page, 1002, 2);
+  await said(page, 1002);
   const href = await page.locator('main a[target="_blank"]').nth(1).getAttribute('href');
   const viewer = await room.open(new URL(href, room.origin).href);
   await viewer.locator('#start').click();
@@ -128,10 +140,28 @@ async function pushed(room, page) {
   await room.shot(viewer, 'own-clock');
   await viewer.close();
   await page.locator('#stop').click();
+  await page.close();
 }
 
-async function played(room, page) {
-  await page.goto(`${room.origin}/demo/play`);
+/** Every page in English too; on a phone its words are the longest. */
+async function languages(room) {
+  const page = await room.open('');
+  for (const name of NAMES) {
+    await page.goto(`${room.origin}/demo/${name}`);
+    await page.locator('h1').waitFor();
+    await page.locator('#language').click();
+    await until(() => page.evaluate(() => document.documentElement.lang === 'en'));
+    const words = (await page.locator('main').textContent()).replace('中文', '');
+    assert.ok(!/[\u4e00-\u9fff]/.test(words), `Chinese in English: ${name}`);
+    await room.shot(page, `${name || 'home'}-en`);
+    await page.locator('#language').click();
+    await until(() => page.evaluate(() => document.documentElement.lang === 'zh-CN'));
+  }
+  await page.close();
+}
+
+async function played(room) {
+  const page = await room.open('play');
   await until(() => page.locator('#start').isEnabled());
   await page.locator('input[name="strategy"][value="speedy"]').check({ force: true });
   await page.locator('#start').click();
@@ -140,11 +170,13 @@ async function played(room, page) {
   await sleep(2000);
   await room.shot(page, 'play');
   await page.locator('#stop').click();
+  await page.close();
 }
 
 /** The clock in both players: each delay is read from the picture, and UDP is ahead. */
-async function lowLatency(room, page) {
-  await page.goto(`${room.origin}/demo/rtc`);
+async function lowLatency(room) {
+  await room.mayAsk(1);
+  const page = await room.open('rtc');
   await until(() => page.locator('#start').isEnabled());
   await page.locator('#start').click();
   const read = async (which, name) => ms(await page.locator(`[data-${which}="${name}"]`).textContent());
@@ -156,11 +188,13 @@ async function lowLatency(room, page) {
   assert.equal(await page.locator('[data-status="transport"] dd').textContent(), 'rtmp-udp');
   await room.shot(page, 'rtc');
   await page.locator('#stop').click();
+  await page.close();
 }
 
 /** Without its signature the clock has no low delay: the page says why, and plays on. */
-async function unsigned(room, page) {
-  await page.goto(`${room.origin}/demo/play`);
+async function unsigned(room) {
+  await room.mayAsk(1);
+  const page = await room.open('play');
   const src = await until(() => page.locator('input[name="src"]').inputValue());
   const viewer = await room.open(`rtc#src=${encodeURIComponent(src)}`);
   await viewer.locator('#start').click();
@@ -169,6 +203,33 @@ async function unsigned(room, page) {
   await said(viewer, 2004);
   await room.shot(viewer, 'rtc-unsigned');
   await viewer.close();
+  await page.close();
+}
+
+/** Whatever a link says, it is text: in the fields, in the log, and in a call. */
+async function hostile(room) {
+  room.expect(/Failed to load resource|WebSocket connection/);
+  const words = `<img src=x onerror="globalThis.harmed=1"><script>globalThis.harmed=2</script>`;
+  const src = `rtmp://127.0.0.1:${room.port}/live/${words}`;
+  for (const name of ['play', 'rtc']) {
+    const page = await room.open(`${name}#src=${encodeURIComponent(src)}`);
+    assert.equal(await page.locator('input[name="src"]').inputValue(), src);
+    await page.locator('#start').click();
+    await page.locator('[data-code]').first().waitFor();
+    assert.deepEqual(await harm(page), { harmed: null, images: 0 }, name);
+    await page.close();
+  }
+  const page = await room.open(`call#push=${encodeURIComponent(src)}&play=${encodeURIComponent(src)}`);
+  assert.deepEqual(await harm(page), { harmed: null, images: 0 }, 'call');
+  await page.close();
+}
+
+/** What a script in a link would have done to a page. */
+function harm(page) {
+  return page.evaluate(() => ({
+    harmed: globalThis.harmed ?? null,
+    images: [...document.querySelectorAll('img')].filter(({ src }) => src.endsWith('/x')).length,
+  }));
 }
 
 /** By http from another machine a browser gives neither camera nor UDP: the pages say so, and what to do. */
@@ -187,22 +248,29 @@ async function insecure(room) {
   }
 }
 
-/** Two pages, one link: each sees the other. */
+/** Two people, each with a browser, and one link: each sees and hears the other, and not oneself. */
 async function called(room) {
-  const [one, two] = [await room.open('call'), await room.open('')];
+  await room.mayAsk(2);
+  const one = await room.open('call');
   await one.locator('#begin').click();
   await one.locator('[data-talk="waiting"]').waitFor();
   await room.shot(one, 'call-waiting');
   const invite = new URL(await one.locator('[data-copy="invite"]').textContent());
   assert.equal(invite.search, '', 'what the link carries is not for a server');
-  await two.goto(room.origin + invite.pathname + invite.hash);
+  const two = await room.openElsewhere(room.origin + invite.pathname + invite.hash);
   await room.shot(two, 'call-invited');
   await two.locator('#answer').click();
-  for (const page of [one, two]) {
+  for (const [page, other, self] of [
+    [one, BEN, ANN],
+    [two, ANN, BEN],
+  ]) {
     await page.locator('[data-talk="talking"]').waitFor();
-    await moves(page, 'the other one');
+    await sees(page, other, `${self.name}'s page`);
+    await hears(page, other, self, `${self.name}'s page`);
+    const asked = { echoCancellation: true, autoGainControl: true, noiseSuppression: true };
+    assert.deepEqual(await soundSettings(page), asked, `${self.name}'s microphone`);
   }
-  await sleep(2000);
+  await sleep(1000);
   await room.shot(one, 'call');
   await room.shot(two, 'call-other');
   await one.locator('#hang-up').click();
@@ -214,9 +282,9 @@ async function called(room) {
 }
 
 /** The server's words for whoever presses too often. */
-async function refusedNew(room, page) {
+async function refusedNew(room) {
   room.expect(/429/);
-  await page.goto(`${room.origin}/demo/push`);
+  const page = await room.open('push');
   for (let i = 0; i < 6 && !(await page.locator('.refusal').count()); i++) {
     await page.locator('#new').click();
     await until(async () => (await page.locator('#new').isEnabled()) || (await page.locator('.refusal').count()) > 0);
@@ -224,6 +292,7 @@ async function refusedNew(room, page) {
   assert.match(await page.locator('.refusal').textContent(), /5 URLs a minute/);
   assert.ok(await page.locator('#new').isDisabled());
   await room.shot(page, 'refused');
+  await page.close();
 }
 
 /** That a code stands in the log, so many times. */
@@ -232,82 +301,95 @@ async function said(page, code, times = 1) {
   await until(async () => (await there.count()) >= times, 20_000, `code ${code}, ${times} times`);
 }
 
-/** That the largest picture on a page has something in it, and changes. */
-async function moves(page, what) {
-  const look = () =>
-    page.evaluate(() => {
-      const pictures = [...document.querySelectorAll('live-player')].flatMap((one) => [
-        ...one.shadowRoot.querySelectorAll('canvas, video'),
-      ]);
-      const canvas = new OffscreenCanvas(32, 32);
-      const context = canvas.getContext('2d');
-      for (const picture of pictures) if (picture.videoWidth || picture.width) context.drawImage(picture, 0, 0, 32, 32);
-      const { data } = context.getImageData(0, 0, 32, 32);
-      return {
-        sum: data.reduce((sum, value, i) => (sum * 31 + value * (i % 7)) % 1e9, 7),
-        colours: new Set(data).size,
-      };
-    });
-  const first = await look();
-  await until(async () => (await look()).sum !== first.sum && (await look()).colours > 8, 10_000, `${what} moves`);
-}
-
 /** Of `123 ms`; not a number where there is none. */
 function ms(text) {
   return Number(/^(-?\d+)/.exec(text)?.[1] ?? Number.NaN);
 }
 
-/** A server and a browser of one kind; what goes wrong in either is said. */
-async function inRoom(context, walk) {
+/** A server and browsers of one kind, Ann's and Ben's: goes through what is to be done; what goes wrong is said. */
+async function inRoom(context, parts) {
+  const wanted = Object.entries(parts).filter(([name]) => name.includes(word));
+  assert.ok(wanted.length > 0, `nothing has ${word} in its name`);
+  const folder = await mkdtemp(join(tmpdir(), 'thalweg-demo-'));
   const server = await startDemo();
   const front = process.env.PAGES ? await beside(server) : null;
-  const { origin, port } = front ?? { origin: server.origin, port: server.ports.http };
-  const flags = [`--host-resolver-rules=MAP ${ROOM} 127.0.0.1`];
-  const browser = await openBrowser({ ...context, flags, reducedMotion: 'reduce' });
-  const small = context.viewport.width < 900;
-  const expected = [];
-  let number = 0;
+  const browsers = [];
   try {
-    await walk({
-      origin,
-      operator: server.operator,
-      port,
-      expect: (what) => expected.push(what),
-      async open(where) {
-        const page = await browser.newPage();
-        await page.goto(new URL(where, `${origin}/demo/`).href);
-        await page.locator('h1').waitFor();
-        return page;
-      },
-      async shot(page, name) {
-        number += 1;
-        await sleep(400);
-        const wide = await page.evaluate(
-          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        );
-        const file = `demo-${small ? 'phone' : 'desk'}-${String(number).padStart(2, '0')}-${name}.png`;
-        // The whole page by a taller window: what sticks to an edge is drawn where it belongs.
-        const size = page.viewportSize();
-        const height = await page.evaluate(() => document.documentElement.scrollHeight);
-        await page.setViewportSize({ width: size.width, height: Math.min(4000, Math.max(size.height, height)) });
-        await sleep(200);
-        await page.screenshot({ path: join(SHOTS, file) });
-        await page.setViewportSize(size);
-        assert.ok(wide <= 0, `${file}: ${wide} px wider than the screen`);
-      },
-    });
-    const bad = browser.complaints.filter((words) => !expected.some((what) => what.test(words)));
-    assert.deepEqual(bad, [], 'what the browser complained of');
+    const room = await furnish({ context, folder, server, front, browsers });
+    for (const [name, part] of wanted) {
+      const began = performance.now();
+      await part(room);
+      console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${name}`);
+    }
+    const bad = browsers.flatMap(({ complaints }) => complaints).filter((words) => !room.isExpected(words));
+    assert.deepEqual(bad, [], 'what a browser complained of');
   } catch (error) {
-    console.error([...browser.complaints, ...server.log].join('\n'));
-    for (const [i, page] of browser.browser.pages().entries())
+    console.error([...browsers.flatMap(({ complaints }) => complaints), ...server.log].join('\n'));
+    const pages = browsers.flatMap(({ browser }) => browser.pages());
+    for (const [i, page] of pages.entries())
       await page.screenshot({ path: join(SHOTS, `demo-failed-${i}.png`) }).catch(() => {});
     throw error;
   } finally {
-    await browser.close();
+    for (const browser of browsers) await browser.close();
     front?.close();
     await server.stop();
+    await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the parts use. Ben's browser is opened when he is there. */
+async function furnish({ context, folder, server, front, browsers }) {
+  const { origin, port } = front ?? { origin: server.origin, port: server.ports.http };
+  const isSmall = context.viewport.width < 900;
+  const expected = [];
+  const asked = [];
+  let number = 0;
+  const browserOf = async (person) => {
+    const flags = [`--host-resolver-rules=MAP ${ROOM} 127.0.0.1`, ...(await devicesOf(person, folder, isSmall))];
+    const browser = await openBrowser({ ...context, flags, reducedMotion: 'reduce' });
+    browsers.push(browser);
+    await browser.browser.addInitScript(withSenses);
+    browser.browser.on('response', (answer) => answer.url().includes('/weapp/utils/') && asked.push(Date.now()));
+    return browser;
+  };
+  const open = async (browser, where) => {
+    const page = await browser.newPage();
+    await page.goto(new URL(where, `${origin}/demo/`).href);
+    await page.locator('h1').waitFor();
+    return page;
+  };
+  const ann = await browserOf(ANN);
+  let ben = null;
+  return {
+    origin,
+    port,
+    operator: server.operator,
+    expect: (what) => expected.push(what),
+    isExpected: (words) => !words.startsWith('exception:') && expected.some((what) => what.test(words)),
+    open: (where) => open(ann, where),
+    async openElsewhere(where) {
+      ben ??= await browserOf(BEN);
+      return open(ben, where);
+    },
+    /** Waits until so many URLs may be asked for: there are five a minute for an address. */
+    mayAsk: (count) => until(() => asked.filter((at) => at > Date.now() - 61_000).length + count <= 5, 70_000),
+    async shot(page, name) {
+      number += 1;
+      await sleep(400);
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      const file = `demo-${isSmall ? 'phone' : 'desk'}-${String(number).padStart(2, '0')}-${name}.png`;
+      // The whole page by a taller window: what sticks to an edge is drawn where it belongs.
+      const size = page.viewportSize();
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width: size.width, height: Math.min(4000, Math.max(size.height, height)) });
+      await sleep(200);
+      await page.screenshot({ path: join(SHOTS, file) });
+      await page.setViewportSize(size);
+      assert.ok(wide <= 0, `${file}: ${wide} px wider than the screen`);
+    },
+  };
 }
 
 /**

@@ -8,8 +8,11 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A tone, as a WAV of 48 kHz. It is a whole number of waves long: repeated, it goes on. */
-export async function writeTone(file, { hz, seconds = 4, level = 0.5 }) {
+/**
+ * A tone, as a WAV of 48 kHz. It is a whole number of waves long: repeated, it goes on. With `beat`, so many seconds of
+ * it, and as many of silence: what never stops is noise to a browser that suppresses noise.
+ */
+export async function writeTone(file, { hz, seconds = 4, level = 0.5, beat = 0 }) {
   const samples = 48_000 * seconds;
   const out = Buffer.alloc(44 + 2 * samples);
   out.write('RIFF', 0);
@@ -25,6 +28,7 @@ export async function writeTone(file, { hz, seconds = 4, level = 0.5 }) {
   out.write('data', 36);
   out.writeUInt32LE(2 * samples, 40);
   for (let n = 0; n < samples; n++) {
+    if (beat && Math.floor(n / (48_000 * beat)) % 2) continue;
     out.writeInt16LE(Math.round(32_767 * level * Math.sin((2 * Math.PI * hz * n) / 48_000)), 44 + 2 * n);
   }
   await writeFile(file, out);
@@ -32,16 +36,18 @@ export async function writeTone(file, { hz, seconds = 4, level = 0.5 }) {
 
 /**
  * The bar code of the test clock (docs/ref/clock.md) under tiles that change with each picture, so that an encoder uses
- * what it is given, as Y4M: 25 pictures a second, numbered from 0.
+ * what it is given, as Y4M: 25 pictures a second, numbered on from `from`. With a tint there are waves instead, of one
+ * colour (Cb and Cr), for people to look at.
  */
-export async function writeBars(file, { width = 320, height = 180, frames = 250 } = {}) {
+export async function writeBars(file, { width = 320, height = 180, frames = 250, from = 0, tint = null } = {}) {
   const out = createWriteStream(file);
   out.write(`YUV4MPEG2 W${width} H${height} F25:1 Ip A1:1 C420jpeg\n`);
   let state = 1;
-  for (let n = 0; n < frames; n++) {
+  const bars = height - height / 9;
+  for (let n = from; n < from + frames; n++) {
     const picture = Buffer.alloc((width * height * 3) / 2, 128);
-    const bars = height - height / 9;
-    for (let y = 0; y < bars; y += TILE)
+    if (tint) wave(picture, { width, height, bars, turn: (n - from) / frames, tint });
+    for (let y = 0; !tint && y < bars; y += TILE)
       for (let x = 0; x < width; x += TILE) {
         state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
         const level = 90 + (state >>> 26);
@@ -57,6 +63,21 @@ export async function writeBars(file, { width = 320, height = 180, frames = 250 
   }
   out.end();
   await once(out, 'finish');
+}
+
+/** A landscape of hills before a sky, whose front ones go by faster; after all pictures it is as at the beginning. */
+function wave(picture, { width, height, bars, turn, tint }) {
+  const luma = width * height;
+  const chroma = luma / 4;
+  picture.fill(tint.u, luma, luma + chroma);
+  picture.fill(tint.v, luma + chroma);
+  for (let y = 0; y < bars; y++) picture.fill(150 + Math.round((70 * y) / bars), y * width, (y + 1) * width);
+  for (let hill = 1; hill <= 3; hill++)
+    for (let x = 0; x < width; x++) {
+      const at = 2 * Math.PI * (x / width + hill * turn + hill / 5);
+      const top = Math.round(bars * (0.3 + 0.15 * hill + 0.07 * Math.sin(at) + 0.03 * Math.sin(2 * at + hill)));
+      for (let y = top; y < bars; y++) picture[y * width + x] = 150 - 32 * hill;
+    }
 }
 
 /** Pixels: with smaller ones even the lowest quality is more than a narrow path takes. */
@@ -135,6 +156,18 @@ async function gather(stream) {
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+/** The pieces of 50 ms of a sound that are not as good as silent, one after the other. */
+export function loudOf(samples, rate = 16_000) {
+  const length = rate / 20;
+  const isLoud = (piece) => piece.reduce((sum, it) => sum + it * it, 0) > piece.length * LOUD ** 2;
+  const count = Math.floor(samples.length / length);
+  const pieces = Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
+  return Int16Array.from(pieces.filter(isLoud).flatMap((piece) => [...piece]));
+}
+
+/** Of 32 767: what an encoder makes of silence is far below, a voice far above. */
+const LOUD = 1500;
 
 /** In what part of a sound's pieces of 50 ms a tone is most of what is heard. A machine that is busy makes gaps. */
 export function toneShare(samples, hz, rate = 16_000) {

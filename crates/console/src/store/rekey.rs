@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use sqlx::any::AnyRow;
 use sqlx::any::AnyArguments;
+use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
@@ -22,6 +22,7 @@ type Result<T> = std::result::Result<T, BackupError>;
 /// What [`rekey`] has done.
 #[derive(Debug)]
 pub struct Rekeyed {
+    /// How many were encrypted anew.
     pub secrets: u64,
     /// Where the old key is.
     pub old_key: PathBuf,
@@ -94,7 +95,9 @@ impl Cells {
         let names = keys.iter().map(Key::name).collect::<Vec<_>>().join(", ");
         let places = (1..=keys.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         let read = |after: &str| {
-            format!("SELECT {names}, {field} AS sealed FROM {table} {after} ORDER BY {names} LIMIT {PAGE}")
+            format!(
+                "SELECT {names}, {field} AS sealed FROM {table} {after} ORDER BY {names} LIMIT {PAGE}"
+            )
         };
         let next = read(&format!("WHERE ({names}) > ({places})"));
         let write = format!(

@@ -232,7 +232,7 @@ async fn everything(store: &dyn Store) -> Vec<String> {
     for account in &accounts {
         secrets.extend([account.api_key.clone(), account.callback.key.clone()]);
         let urls = [&account.callback.url, &account.remote.url];
-        secrets.extend(urls.into_iter().flatten().map(|url| Secret::new(url)));
+        secrets.extend(urls.into_iter().flatten().map(Secret::new));
         secrets.extend(account.domains.iter().map(|d| d.main.clone()));
         secrets.extend(account.domains.iter().filter_map(|d| d.backup.clone()));
     }

@@ -58,6 +58,8 @@ class Live implements Engine {
   #isDecoding = false;
   #hasPicture = false;
   #size = '';
+  /** When the decoder could not go on. */
+  #failures: number[] = [];
   /** The source has ended: what is there is played out. */
   #ended: End | null = null;
   #isOver = false;
@@ -255,7 +257,11 @@ class Live implements Engine {
     const now = this.#current;
     if (now === null) return;
     if (this.#isPaused || now.video.seeking) return;
-    if (this.#phase === 'barred') return;
+    if (this.#phase === 'barred') {
+      // Nobody may come for hours: what has passed is let go.
+      this.#toEdge();
+      return;
+    }
     const buffered = now.isDry ? 0 : now.sink.ahead;
     this.#dryAt = performance.now() + buffered * 1000;
     const act = decide(
@@ -416,8 +422,10 @@ class Live implements Engine {
     showing.isFailed = true;
     if (this.#ended !== null) return;
     this.#tell(this.#hasKey ? State.VideoDecodeFailed : State.AudioDecodeFailed, message);
-    this.#failures += 1;
-    if (this.#failures > FAILURES_MAX) {
+    const now = performance.now();
+    this.#failures = this.#failures.filter((at) => now - at < FAILURES_WITHIN_MS);
+    this.#failures.push(now);
+    if (this.#failures.length > FAILURES_MAX) {
       const words = `it could not be decoded: ${message}`;
       this.#finish({ kind: 'unsupported', code: State.CodecUnsupported, message: words });
       return;
@@ -425,8 +433,6 @@ class Live implements Engine {
     this.#remuxer = null;
     this.#lineup.restart();
   }
-
-  #failures = 0;
 
   #readStatus(now: number): void {
     this.#statusAt = now;
@@ -523,8 +529,9 @@ const UNEVEN_MS = 10_000;
 const HAND_OVER_S = 0.2;
 /** What is left when all is played: less than a picture. */
 const END_S = 0.03;
-/** A stream that so often cannot be decoded never will be. */
+/** A stream that so often cannot be decoded never will be. Each that is stuck takes some seconds to be found so. */
 const FAILURES_MAX = 5;
+const FAILURES_WITHIN_MS = 60_000;
 const SERVER_CACHE_MS = 1000;
 const SERVER_CACHE_MS_MAX = 5000;
 /** What browsers count as somebody's will. */

@@ -222,7 +222,7 @@ export class Program {
   #configure(frame: Frame): void {
     if (frame.kind === 'video') {
       this.#pictureFormat = pictureFormat(frame);
-      if (this.#pictureFormat === null) this.#events.state(State.VideoDecodeFailed, `no decoder for ${frame.codec}`);
+      if (this.#pictureFormat === null) this.#events.unsupported(`no decoder for ${frame.codec}`);
       return;
     }
     const format = soundFormat(frame);

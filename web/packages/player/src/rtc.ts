@@ -39,6 +39,7 @@ class Rtc implements Engine {
   /** What the server ended it with, while only the close can say what it means. */
   #lastWords: Status | null = null;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #askedAt = 0;
   #heardAt = 0;
   #tickedAt = 0;
   #reportAt = 0;
@@ -135,6 +136,7 @@ class Rtc implements Engine {
     this.#tell(State.Connected, 'connected to the server');
     if (this.#isOver) return;
     if (this.#isPaused) this.pause();
+    this.#askedAt = performance.now();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -200,10 +202,15 @@ class Rtc implements Engine {
   #tick(): void {
     const now = performance.now();
     // A page that has slept hears first what has come meanwhile.
-    if (now - this.#tickedAt > SLEPT_MS) this.#heardAt = now;
+    if (now - this.#tickedAt > SLEPT_MS) this.#heardAt = this.#askedAt = now;
     this.#tickedAt = now;
     this.#program?.tick();
-    if (!this.#session?.isRunning || this.#program === null || this.#isOver) return;
+    if (this.#program === null || this.#isOver) return;
+    if (!this.#session?.isRunning) {
+      if (now - this.#askedAt < ANSWER_MS_MAX || this.#lastWords !== null) return;
+      this.#end({ kind: 'lost', code: State.HandshakeFailed, message: 'the server does not answer' });
+      return;
+    }
     if (now - this.#heardAt > SILENCE_MS) {
       this.#end({ kind: 'lost', code: State.TransportFailed, message: 'the server is silent' });
       return;
@@ -283,6 +290,8 @@ const SEATS_MAX = 16;
 const SEAT_MS = 15_000;
 /** Without an answer for so long there is nobody, or UDP does not get through. */
 const HANDSHAKE_MS = 10_000;
+/** A server answers for a stream whose publisher has yet to come after 10 s. */
+const ANSWER_MS_MAX = 15_000;
 /** The server says something each second, whatever happens. */
 const SILENCE_MS = 4000;
 const TICK_MS = 100;

@@ -282,6 +282,39 @@ describe('a connection', () => {
 });
 
 describe('stopped while it connects', () => {
+  test('it asks no more, and says nothing of a server that it did not hear', async () => {
+    const abort = new AbortController();
+    let asked = 0;
+    vi.stubGlobal('fetch', async (_: string, { signal }: RequestInit) => {
+      signal?.throwIfAborted();
+      asked += 1;
+      return new Response(JSON.stringify(ULL));
+    });
+    FakeTransport.shakes = [false];
+    const events = { control: vi.fn(), media: vi.fn(), gone: vi.fn(), closed: vi.fn() };
+    const opening = Connection.open('https://h.example', events, abort.signal);
+    const failing = expect(opening).rejects.not.toMatchObject({ failure: 'no-server' });
+    await vi.waitFor(() => expect(FakeTransport.made).toHaveLength(1));
+    abort.abort();
+    await failing;
+    expect(asked).toBe(1);
+  });
+
+  test('it ends whoever waits for a stream', async () => {
+    const abort = new AbortController();
+    const events = { control: vi.fn(), media: vi.fn(), gone: vi.fn(), closed: vi.fn() };
+    const isOver = vi.spyOn(FakeTransport.prototype, 'createBidirectionalStream');
+    isOver.mockImplementation(function (this: FakeTransport) {
+      return this.closed.then(() => Promise.reject(new Error('closed'))) as never;
+    });
+    const opening = Connection.open('https://h.example', events, abort.signal);
+    const failing = expect(opening).rejects.toMatchObject({ failure: 'no-handshake' });
+    await vi.waitFor(() => expect(isOver).toHaveBeenCalled());
+    abort.abort();
+    await failing;
+    isOver.mockRestore();
+  });
+
   test('it closes what there is', async () => {
     const abort = new AbortController();
     const events = { control: vi.fn(), media: vi.fn(), gone: vi.fn(), closed: vi.fn() };

@@ -31,11 +31,6 @@ export class Clock {
     return this.#asked;
   }
 
-  /** When to ask next. */
-  pollTimeout(): number {
-    return this.#askAt;
-  }
-
   /** An answer that has just come. One that cannot be is ignored. */
   handleResponse({ id, asked, came, answered }: ClockResponse, now: number): void {
     const there = answered - came;

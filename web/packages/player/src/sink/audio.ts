@@ -90,11 +90,6 @@ export class Sound {
     return this.#output?.latency ?? 0;
   }
 
-  /** Whether the page may not play before it is touched. */
-  get isBlocked(): boolean {
-    return this.#output?.isBlocked ?? false;
-  }
-
   set muted(muted: boolean) {
     this.#muted = muted;
     this.#output?.mute(muted);
@@ -235,10 +230,6 @@ class Output {
 
   get isReady(): boolean {
     return this.#node !== null && this.#context.state === 'running';
-  }
-
-  get isBlocked(): boolean {
-    return this.#context.state !== 'running';
   }
 
   get waits(): boolean {

@@ -89,11 +89,6 @@ export class MseSink {
     return Math.max(0, end - this.video.currentTime);
   }
 
-  /** Bytes that wait to be appended. */
-  get waitingBytes(): number {
-    return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.waitingBytes, 0);
-  }
-
   /** Goes to so many seconds before the newest. */
   seekToEdge(before: number): void {
     const { buffered } = this.video;
@@ -206,10 +201,6 @@ class Feed {
     this.#events = events;
     buffer.onupdateend = () => this.#next();
     buffer.onerror = () => events.failed(`${track.kind} of ${track.name} could not be taken in`);
-  }
-
-  get waitingBytes(): number {
-    return this.#waitingBytes;
   }
 
   get isIdle(): boolean {

@@ -72,11 +72,6 @@ export class Pictures {
     return this.#held.length;
   }
 
-  /** Whether it can do nothing before a key frame comes. */
-  get wantsKey(): boolean {
-    return this.#wantsKey;
-  }
-
   /** Times of the first and the last picture that is held. */
   get span(): number {
     return (this.#held.at(-1)?.pts ?? 0) - (this.#held[0]?.pts ?? 0);

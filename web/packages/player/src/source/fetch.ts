@@ -2,7 +2,7 @@
 
 import type { End } from '../engine';
 import { State } from '../events';
-import { REASON_CHARS_MAX, type Receiver, refusal, SENTENCE_CHARS_MAX, type Source, worded } from './source';
+import { REASON_CHARS_MAX, type Receiver, refusal, SENTENCE_CHARS_MAX, type Source, textOf, worded } from './source';
 
 export function openFetch(url: string, receiver: Receiver, referrerPolicy: ReferrerPolicy = ''): Source {
   const abort = new AbortController();
@@ -48,7 +48,7 @@ async function run(url: string, receiver: Receiver, asked: Asked): Promise<End> 
 
 /** The server says why in JSON: `{"error":"auth-expired","message":"..."}`. */
 async function refused(response: Response): Promise<End> {
-  const body: unknown = await response.json().catch(() => null);
+  const body: unknown = await textOf(response, REFUSAL_CHARS_MAX).then(JSON.parse).catch(() => null);
   return refusal(response.status, field(body, 'error', REASON_CHARS_MAX), field(body, 'message', SENTENCE_CHARS_MAX));
 }
 
@@ -60,3 +60,6 @@ function field(body: unknown, name: string, charsMax: number): string {
 function words(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** A word and a sentence, with room for much that nobody asked for. */
+const REFUSAL_CHARS_MAX = 16_384;

@@ -29,6 +29,20 @@ export function refusal(status: number, reason: string, sentence: string): End {
   return { kind: 'refused', reason: reason || `http-${status}`, message };
 }
 
+/** The text of an answer: cut off where it is longer than it can be. */
+export async function textOf(answer: Response, charsMax: number): Promise<string> {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: '' };
+    if (done) return text;
+    text += value;
+    if (text.length <= charsMax) continue;
+    await reader?.cancel();
+    return text;
+  }
+}
+
 /** A word and a sentence are shown to people: letters only, and no more than fits. */
 export function worded(text: string, charsMax: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.

@@ -6,6 +6,7 @@
 import { Misbehaved } from '../misbehaved';
 import { Close } from '../rtmp-udp/control';
 import { type Header, type Media, StreamReader } from '../rtmp-udp/media';
+import { textOf } from './source';
 
 /** What `/ull` says. */
 export interface Discovery {
@@ -36,23 +37,9 @@ export async function discover(origin: string, signal: AbortSignal): Promise<Dis
   });
   if (answer.status === 404) throw new Unreachable('no-udp', 'the server does not serve RTMP over UDP');
   if (!answer.ok) throw new Unreachable('no-server', `/ull: ${answer.status}`);
-  const found = readDiscovery(await textOf(answer));
+  const found = readDiscovery(await textOf(answer, DISCOVERY_CHARS_MAX));
   if (found === null) throw new Unreachable('no-udp', '/ull does not say where RTMP over UDP is');
   return found;
-}
-
-/** The text of an answer: cut off where it is longer than it can be. */
-async function textOf(answer: Response): Promise<string> {
-  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: '' };
-    if (done) return text;
-    text += value;
-    if (text.length <= DISCOVERY_CHARS_MAX) continue;
-    await reader?.cancel();
-    return text;
-  }
 }
 
 /** Reads what `/ull` says; `null` where that cannot be. */
@@ -116,14 +103,21 @@ export class Connection {
   static async open(origin: string, events: ConnectionEvents, signal: AbortSignal): Promise<Connection> {
     const first = await discover(origin, signal);
     const transport = await shakeHands(first, signal).catch(async (error: unknown) => {
+      // Whose time is over asks nobody: that nobody answers then says nothing of the server.
+      if (signal.aborted) throw error;
       const again = await discover(origin, signal);
       if (isSame(first, again)) throw error;
       return shakeHands(again, signal);
     });
-    const stream = await transport.createBidirectionalStream().catch((error: unknown) => {
-      transport.close();
-      throw new Unreachable('no-handshake', String(error));
-    });
+    const stop = () => transport.close();
+    signal.addEventListener('abort', stop, { once: true });
+    const stream = await transport
+      .createBidirectionalStream()
+      .catch((error: unknown) => {
+        transport.close();
+        throw new Unreachable('no-handshake', String(error));
+      })
+      .finally(() => signal.removeEventListener('abort', stop));
     if (signal.aborted) transport.close();
     signal.throwIfAborted();
     return new Connection(transport, stream, events);
