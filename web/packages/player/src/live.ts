@@ -332,7 +332,7 @@ class Live implements Engine {
   #bar(): void {
     this.#phase = 'barred';
     this.#saidLoading = true;
-    this.#tell(State.Loading, 'the browser plays no sound before a gesture on the page', { reason: 'autoplay' });
+    this.#tell(State.Loading, 'no sound before a gesture on the page', { reason: 'autoplay' });
     for (const name of GESTURES) this.#stage.document.addEventListener(name, this.#onGesture, true);
   }
 

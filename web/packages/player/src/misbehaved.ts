@@ -2,3 +2,8 @@
 export class Misbehaved extends Error {
   override readonly name = 'Misbehaved';
 }
+
+/** What was thrown, in words. */
+export function wordsOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -2,6 +2,7 @@
 
 import type { End, Engine, MakeEngine, Report, Settings } from './engine';
 import { type Details, type NetStatus, NO_STATUS, State } from './events';
+import { wordsOf } from './misbehaved';
 import { endOfClose, endOfFailure, endOfStatus, isUnexplained } from './rtc-end';
 import { Program } from './rtc-media';
 import { Clock } from './rtmp-udp/clock';
@@ -17,7 +18,7 @@ export const makeRtc: MakeEngine<RtcPlace> = (place, stage, settings, report) =>
 
 /** Why this page cannot play over RTMP-UDP at all; `null` where it can. */
 export function whyNot(): string | null {
-  if (!globalThis.isSecureContext) return 'the page is not secure: browsers give WebTransport to pages of https only';
+  if (!globalThis.isSecureContext) return 'the page is not secure: WebTransport needs https';
   const needed = ['WebTransport', 'VideoDecoder', 'AudioDecoder', 'AudioContext', 'AudioWorkletNode'];
   const missing = needed.find((name) => !(name in globalThis));
   return missing === undefined ? null : `this browser has no ${missing}`;
@@ -114,7 +115,7 @@ class Rtc implements Engine {
       this.#connection = await Connection.open(this.#place.origin, events, this.#abort.signal);
     } catch (error) {
       const failure = error instanceof Unreachable ? error.failure : 'no-handshake';
-      return this.#end(endOfFailure(failure, error instanceof Error ? error.message : String(error)));
+      return this.#end(endOfFailure(failure, wordsOf(error)));
     } finally {
       clearTimeout(late);
     }

@@ -290,11 +290,22 @@ describe('stopped while it connects', () => {
       asked += 1;
       return new Response(JSON.stringify(ULL));
     });
-    FakeTransport.shakes = [false];
+    const shaking = vi.fn();
+    vi.stubGlobal(
+      'WebTransport',
+      class {
+        close = () => {};
+        readonly closed = new Promise(() => {});
+        readonly ready = new Promise((_, reject) => {
+          this.close = () => reject(new Error('closed'));
+          shaking();
+        });
+      },
+    );
     const events = { control: vi.fn(), media: vi.fn(), gone: vi.fn(), closed: vi.fn() };
     const opening = Connection.open('https://h.example', events, abort.signal);
     const failing = expect(opening).rejects.not.toMatchObject({ failure: 'no-server' });
-    await vi.waitFor(() => expect(FakeTransport.made).toHaveLength(1));
+    await vi.waitFor(() => expect(shaking).toHaveBeenCalled());
     abort.abort();
     await failing;
     expect(asked).toBe(1);

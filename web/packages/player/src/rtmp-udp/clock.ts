@@ -45,11 +45,6 @@ export class Clock {
     return this.#best()?.offset ?? null;
   }
 
-  /** The shortest round trip of late, ms. */
-  get trip(): number | null {
-    return this.#best()?.trip ?? null;
-  }
-
   #best(): Sample | null {
     return this.#samples.reduce<Sample | null>((best, s) => (best === null || s.trip < best.trip ? s : best), null);
   }

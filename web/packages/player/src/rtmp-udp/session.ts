@@ -99,10 +99,6 @@ export class Session {
     return this.#phase === 'running';
   }
 
-  get isOver(): boolean {
-    return this.#phase === 'over';
-  }
-
   /** Bytes for the control stream; `null` when there are none. */
   pollTransmit(): Uint8Array<ArrayBuffer> | null {
     if (this.#out.length === 0) return null;
@@ -147,11 +143,6 @@ export class Session {
   /** Pauses a play, or goes on with it. */
   pause(paused: boolean): void {
     this.#command('pause', 0, null, paused, 0);
-  }
-
-  /** Wants this kind of media, or not. */
-  receive(kind: 'audio' | 'video', wanted: boolean): void {
-    this.#command(kind === 'audio' ? 'receiveAudio' : 'receiveVideo', 0, null, wanted);
   }
 
   /** Ends the stream politely. */

@@ -5,6 +5,7 @@
 
 import type { FromWorklet, ToWorklet } from '../audio-worklet';
 import type { AudioConfig } from '../codec/config';
+import { wordsOf } from '../misbehaved';
 
 /** Whom the sound tells. */
 export interface SoundEvents {
@@ -172,7 +173,7 @@ export class Sound {
   #fail(error: unknown): void {
     this.#closeDecoder();
     this.#failures += 1;
-    this.#events.failed(error instanceof Error ? error.message : String(error));
+    this.#events.failed(wordsOf(error));
   }
 
   #closeDecoder(): void {

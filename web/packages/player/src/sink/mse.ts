@@ -5,6 +5,7 @@
 
 import { mimeType, type Track } from '../fmp4';
 import type { Kinds } from '../lineup';
+import { wordsOf } from '../misbehaved';
 import type { Segment } from '../remux';
 
 /** Whom a sink tells. */
@@ -143,7 +144,7 @@ export class MseSink {
       this.#source.duration = Number.POSITIVE_INFINITY;
       for (const [kind, track] of tracks) this.#feeds.set(kind, this.#feed(track));
     } catch (error) {
-      this.#fail(`no source buffer: ${words(error)}`);
+      this.#fail(`no source buffer: ${wordsOf(error)}`);
       return;
     }
     const early = this.#early;
@@ -268,7 +269,7 @@ class Feed {
       if (segment === undefined) this.#events.idle();
       else this.#append(segment);
     } catch (error) {
-      this.#events.failed(words(error));
+      this.#events.failed(wordsOf(error));
     }
   }
 
@@ -309,10 +310,6 @@ function sourceClass(): typeof MediaSource | null {
   // Safari on a phone has only the managed one.
   const all = globalThis as { MediaSource?: typeof MediaSource; ManagedMediaSource?: typeof MediaSource };
   return all.ManagedMediaSource ?? all.MediaSource ?? null;
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What was played is let go when it is so long, and then so much of it is kept. */

@@ -5,6 +5,7 @@
  * every one is closed: a decoder has few.
  */
 
+import { wordsOf } from '../misbehaved';
 import type { PictureFormat } from './formats';
 
 /** Whom the pictures tell. */
@@ -174,7 +175,7 @@ export class Pictures {
 
   /** A decoder that fails is a thing of the hardware, at first; then of the stream. */
   #fail(error: unknown, now: number): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = wordsOf(error);
     const isUnsupported = error instanceof DOMException && error.name === 'NotSupportedError';
     this.#closeDecoder();
     this.#inside.clear();

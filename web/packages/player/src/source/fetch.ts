@@ -2,6 +2,7 @@
 
 import type { End } from '../engine';
 import { State } from '../events';
+import { wordsOf } from '../misbehaved';
 import { REASON_CHARS_MAX, type Receiver, refusal, SENTENCE_CHARS_MAX, type Source, textOf, worded } from './source';
 
 export function openFetch(url: string, receiver: Receiver, referrerPolicy: ReferrerPolicy = ''): Source {
@@ -26,7 +27,7 @@ async function run(url: string, receiver: Receiver, asked: Asked): Promise<End> 
   try {
     response = await fetch(url, { ...asked, credentials: 'omit', cache: 'no-store' });
   } catch (error) {
-    return { kind: 'lost', code: State.ConnectFailed, message: `no connection: ${words(error)}` };
+    return { kind: 'lost', code: State.ConnectFailed, message: `no connection: ${wordsOf(error)}` };
   }
   if (!response.ok) return refused(response);
   if (response.body === null) return { kind: 'lost', code: State.ServerClosed, message: 'the answer is empty' };
@@ -41,24 +42,22 @@ async function run(url: string, receiver: Receiver, asked: Asked): Promise<End> 
       receiver.data(value);
     }
   } catch (error) {
-    return { kind: 'lost', code: State.TransportFailed, message: `the connection broke: ${words(error)}` };
+    return { kind: 'lost', code: State.TransportFailed, message: `the connection broke: ${wordsOf(error)}` };
   }
   return { kind: 'ended' };
 }
 
 /** The server says why in JSON: `{"error":"auth-expired","message":"..."}`. */
 async function refused(response: Response): Promise<End> {
-  const body: unknown = await textOf(response, REFUSAL_CHARS_MAX).then(JSON.parse).catch(() => null);
+  const body: unknown = await textOf(response, REFUSAL_CHARS_MAX)
+    .then(JSON.parse)
+    .catch(() => null);
   return refusal(response.status, field(body, 'error', REASON_CHARS_MAX), field(body, 'message', SENTENCE_CHARS_MAX));
 }
 
 function field(body: unknown, name: string, charsMax: number): string {
   const value = typeof body === 'object' && body !== null ? Object.getOwnPropertyDescriptor(body, name)?.value : '';
   return typeof value === 'string' ? worded(value, charsMax) : '';
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** A word and a sentence, with room for much that nobody asked for. */

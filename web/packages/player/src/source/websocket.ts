@@ -2,6 +2,7 @@
 
 import type { End } from '../engine';
 import { State } from '../events';
+import { wordsOf } from '../misbehaved';
 import { REASON_CHARS_MAX, type Receiver, refusal, SENTENCE_CHARS_MAX, type Source, worded } from './source';
 
 export function openWebSocket(url: string, receiver: Receiver): Source {
@@ -20,7 +21,7 @@ export function openWebSocket(url: string, receiver: Receiver): Source {
     socket = new WebSocket(url);
   } catch (error) {
     // A page of HTTPS may not open `ws:`.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = wordsOf(error);
     queueMicrotask(() => isOver || receiver.end({ kind: 'lost', code: State.ConnectFailed, message }));
     return { close };
   }
