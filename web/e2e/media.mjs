@@ -157,13 +157,15 @@ async function gather(stream) {
   return Buffer.concat(chunks);
 }
 
-/** The pieces of 50 ms of a sound that are not as good as silent, one after the other. */
+/** The pieces of 50 ms in the midst of what is not as good as silent: where it begins and ends is every frequency. */
 export function loudOf(samples, rate = 16_000) {
   const length = rate / 20;
   const isLoud = (piece) => piece.reduce((sum, it) => sum + it * it, 0) > piece.length * LOUD ** 2;
   const count = Math.floor(samples.length / length);
   const pieces = Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
-  return Int16Array.from(pieces.filter(isLoud).flatMap((piece) => [...piece]));
+  const loud = pieces.map(isLoud);
+  const inner = pieces.filter((_, n) => loud[n - 1] && loud[n] && loud[n + 1]);
+  return Int16Array.from(inner.flatMap((piece) => [...piece]));
 }
 
 /** Of 32 767: what an encoder makes of silence is far below, a voice far above. */

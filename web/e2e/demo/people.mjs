@@ -85,7 +85,7 @@ export async function hears(page, { name, hz }, other, what) {
       [name]: toneShare(loud, hz, rate),
       [other.name]: toneShare(loud, other.hz, rate),
     };
-    return found.seconds > BEAT_S / 2 && found[name] > 0.8;
+    return found.seconds >= BEAT_S / 2.5 && found[name] > 0.8;
   };
   await until(isHeard, 20_000, `${what}: ${name} is heard`).catch((error) => {
     throw new Error(`${error.message}: ${JSON.stringify(found)}`);
