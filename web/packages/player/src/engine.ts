@@ -69,5 +69,5 @@ export interface Engine {
   snapshot(): Promise<ImageBitmap>;
 }
 
-/** Makes an engine for a URL that {@link import('./url').resolve} has found the place of. */
+/** Makes an engine for the place of a URL: of {@link import('./url').livePlace} or {@link import('./url').rtcPlace}. */
 export type MakeEngine<Place> = (place: Place, stage: Stage, settings: Settings, report: Report) => Engine;
