@@ -99,6 +99,7 @@ async function main() {
     'a browser that plays no sound unasked': unasked,
   };
   await tell({ ...STORIES, ...CRAFTED_STORIES, ...own }, cast);
+  if (report.stories.length === 0) throw new Error(`no story has ${ONLY} in its name`);
   if (LONG_MINUTES > 0) await long(cast);
   report.loadAfter = loadavg()[0];
   await writeFile(join(SHOTS, 'live.json'), `${JSON.stringify(report, null, 2)}\n`);

@@ -2,6 +2,8 @@
  * The packages as somebody gets them: both are packed, hold what their READMEs say, and are installed where nothing
  * else is. The examples type-check against them; pages with nothing but what was packed play the clock, as the files
  * are and through a bundler.
+ *
+ *   node e2e/pack.e2e.mjs [plain]     only what is packed, and a page of the files as they are
  */
 
 import assert from 'node:assert/strict';
@@ -48,6 +50,8 @@ const PLAIN = (await readFile(join(web, 'packages/elements/examples/html/index.h
   })}</script>\n<script type="module"`,
 );
 
+const isQuick = process.argv[2] === 'plain';
+assert.ok(isQuick || process.argv.length < 3, 'only `plain` may be chosen');
 // Below the workspace, where React's types, Vue and TypeScript are found; the packages themselves are nearer.
 await mkdir(join(web, '.pack'), { recursive: true });
 const home = await mkdtemp(join(web, '.pack', 'page-'));
@@ -55,8 +59,8 @@ try {
   const packed = [await pack('player'), await pack('elements')];
   await install(packed);
   await checkManifest();
-  await checkTypes();
-  await bundle();
+  if (!isQuick) await checkTypes();
+  if (!isQuick) await bundle();
   await play();
 } finally {
   await rm(home, { recursive: true, force: true });
@@ -201,10 +205,8 @@ async function play() {
   const src = await server.clockRtc();
   const given = `?src=${encodeURIComponent(src)}&origin=${encodeURIComponent(server.origin)}`;
   try {
-    for (const [name, path] of [
-      ['as the files are', '/plain/index.html'],
-      ['through a bundler', '/out/html/index.html'],
-    ]) {
+    const pathOf = { 'as the files are': '/plain/index.html', 'through a bundler': '/out/html/index.html' };
+    for (const [name, path] of Object.entries(pathOf).slice(0, isQuick ? 1 : 2)) {
       const page = await shell.newPage();
       await page.goto(pages.origin + path + given);
       await page.locator('#play').click();
@@ -217,11 +219,7 @@ async function play() {
       assert.equal(await page.locator('#state').textContent(), 'stopped');
       await page.close();
     }
-    const page = await shell.newPage();
-    await page.goto(`${pages.origin}/out/vue/index.html${given}`);
-    await plays(page, 'rtmp-udp', 'a component of Vue');
-    await until(async () => /[1-9]\d* kbit/.test(await page.locator('figcaption').textContent()), 5000, 'kbit/s');
-    await page.screenshot({ path: join(SHOTS, 'pack-vue.png') });
+    if (!isQuick) await playsInVue(await shell.newPage(), `${pages.origin}/out/vue/index.html${given}`);
     assert.deepEqual(
       missing.filter((url) => !url.endsWith('/favicon.ico')),
       [],
@@ -235,6 +233,13 @@ async function play() {
     await pages.close();
     await server.stop();
   }
+}
+
+async function playsInVue(page, url) {
+  await page.goto(url);
+  await plays(page, 'rtmp-udp', 'a component of Vue');
+  await until(async () => /[1-9]\d* kbit/.test(await page.locator('figcaption').textContent()), 5000, 'kbit/s');
+  await page.screenshot({ path: join(SHOTS, 'pack-vue.png') });
 }
 
 /** Its element shows pictures that move, and come so. */

@@ -85,6 +85,7 @@ async function main() {
     const blocked = await open(['--autoplay-policy=document-user-activation-required']);
     await tell(BLOCKED_STORIES, new Cast({ demo: plain, newPage: blocked.newPage, pageUrl, program: PROGRAM }), 1);
   }
+  if (report.stories.length + report.runs.length === 0) throw new Error(`nothing has ${ONLY} in its name`);
   if (LONG_MINUTES > 0) await long(direct, LONG_MINUTES);
   report.loadAfter = loadavg()[0];
   await writeFile(join(SHOTS, 'rtc.json'), `${JSON.stringify(report, null, 2)}\n`);

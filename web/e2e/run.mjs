@@ -1,7 +1,8 @@
 /**
  * Runs what tests the web side with a browser, one after the other: `node e2e/run.mjs [NAME[:ARGUMENT]...]`, of which
- * `live` is live.e2e.mjs; all of them when none is named. THALWEG is the program to test; SHOTS gets the screenshots,
- * what each reports (NAME.json), and report.json with all of that.
+ * `live` is live.e2e.mjs; all of them when none is named. `live:order` is only what has these words in its name, as
+ * `push:over UDP` and `demo:desk:called` are. THALWEG is the program to test; SHOTS gets the screenshots, what each
+ * reports (NAME.json), and report.json with all of that.
  */
 
 import { spawn } from 'node:child_process';
@@ -39,12 +40,13 @@ process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 /** Runs one, with what it says passed on as it comes. */
 async function run(name) {
   const [file, ...given] = name.split(':');
-  const report = join(SHOTS, `${name.replace(':', '-')}.json`);
+  const report = join(SHOTS, `${file}.json`);
   // What a run before left is not what this one says.
   await rm(report, { force: true });
   console.log(`\n== ${name}`);
   const began = performance.now();
-  const child = spawn(process.execPath, [join(here, file + SUFFIX), ...given], { stdio: 'inherit' });
+  const env = given.length > 0 ? { ...process.env, ONLY: given.at(-1) } : process.env;
+  const child = spawn(process.execPath, [join(here, file + SUFFIX), ...given], { stdio: 'inherit', env });
   const code = await new Promise((resolve) => child.once('exit', resolve));
   const said = await readFile(report, 'utf8').then(JSON.parse, () => null);
   const seconds = (performance.now() - began) / 1000;

@@ -1,6 +1,6 @@
 //! The elements and the demo, as a browser sees them: each test of `web/e2e` with the program that was just built.
-//! Those that measure have the machine to themselves (`.config/nextest.toml`); those that take over a minute belong to
-//! `make long`.
+//! Those that measure, or have two browsers, have the machine to themselves (`.config/nextest.toml`). What takes over a
+//! minute belongs to `make long`; of each of these a part that is quicker is done here.
 
 use std::path::Path;
 use std::process::Command;
@@ -31,6 +31,36 @@ fn a_camera_is_pushed_and_ffmpeg_sees_and_hears_it() {
 #[ignore = "takes over a minute: make long"]
 fn a_camera_is_seen_at_once() {
     run("camera");
+}
+
+#[test]
+fn live_mode_says_its_codes_and_shows_its_pictures_in_order() {
+    run("live:order");
+}
+
+#[test]
+fn rtc_mode_comes_back_to_the_live_edge() {
+    run("rtc:live edge");
+}
+
+#[test]
+fn a_camera_goes_over_udp_and_tcp_and_ffmpeg_sees_and_hears_it() {
+    run("push:goes over");
+}
+
+#[test]
+fn a_room_sees_and_hears_in_both_players_what_somebody_pushes() {
+    run("demo:desk:pushed");
+}
+
+#[test]
+fn a_room_calls_and_each_sees_and_hears_the_other() {
+    run("demo:desk:called");
+}
+
+#[test]
+fn what_is_packed_plays_as_it_is() {
+    run("pack:plain");
 }
 
 #[test]
@@ -73,7 +103,8 @@ fn run(name: &str) {
         web.join("node_modules").exists(),
         "what the test needs is not installed: `make web` installs it"
     );
-    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("web").join(name.replace(':', "-"));
+    let shots =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("web").join(name.replace([':', ' '], "-"));
     let mut command = Command::new("node");
     command
         .args(["e2e/run.mjs", name])
