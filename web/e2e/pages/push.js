@@ -4,6 +4,8 @@ const opened = { tracks: [], contexts: [], encoders: [], sockets: [], transports
 
 function watch(name, into) {
   const Real = globalThis[name];
+  // A page that is not secure has not all of it.
+  if (!Real) return;
   globalThis[name] = class extends Real {
     constructor(...given) {
       super(...given);
@@ -23,14 +25,25 @@ Worker.prototype.terminate = function () {
   over.add(this);
   terminate.call(this);
 };
-const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = async (constraints) => {
-  const name = lab.denies?.find((kind) => constraints[kind]);
-  if (name) throw new DOMException('', 'NotAllowedError');
-  const stream = await ask(constraints);
+const { mediaDevices } = navigator;
+if (mediaDevices) {
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const name = lab.denies?.find((kind) => constraints[kind]);
+    if (name) throw new DOMException('', 'NotAllowedError');
+    return note(await ask(constraints));
+  };
+  const share = mediaDevices.getDisplayMedia.bind(mediaDevices);
+  mediaDevices.getDisplayMedia = async (constraints) => {
+    if (lab.shares === 'nothing') throw new DOMException('', 'NotAllowedError');
+    return note(lab.shares === 'canvas' ? lab.drawing(320, 160) : await share(constraints));
+  };
+}
+
+function note(stream) {
   opened.tracks.push(...stream.getTracks());
   return stream;
-};
+}
 
 const noted = [];
 let codes = [];
@@ -38,7 +51,21 @@ let codes = [];
 globalThis.lab = {
   /** Kinds of devices that are denied: `audio`, `video`. */
   denies: null,
+  /** What is chosen where a screen is asked for: `canvas`, `nothing`; else whatever the browser has. */
+  shares: null,
   opened,
+  /** As if devices of this kind were unplugged, or capture ended from outside. */
+  unplug(kind) {
+    for (const track of opened.tracks)
+      if (track.kind === kind && track.readyState === 'live') track.dispatchEvent(new Event('ended'));
+  },
+  /** Whether something was heard lately. */
+  isLoud: () => lab.events('audiovolumenotify').slice(-3).some(({ volume }) => volume > 10),
+  /** As if the tab went to the background, or came back. */
+  hide(hidden) {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  },
   mount(attributes) {
     const element = document.createElement('live-pusher');
     element.id = 'it';
@@ -60,6 +87,11 @@ globalThis.lab = {
   },
   events: (type) => noted.filter((event) => event.type === type).map(({ detail }) => detail),
   info: () => noted.findLast(({ type }) => type === 'netstatus')?.detail.info ?? null,
+  /** Ms from one code to another. */
+  between(one, other) {
+    const at = (code) => noted.find(({ type, detail }) => type === 'statechange' && detail.code === code).at;
+    return Math.round(at(other) - at(one));
+  },
   /** How many of what was opened are open still. */
   async left() {
     const isOpen = async (transport) => {
@@ -77,14 +109,28 @@ globalThis.lab = {
     };
   },
   /** A picture of the preview as pixels. */
-  async pixels() {
-    const { tempImagePath, width, height } = await lab.element().snapshot();
+  async pixels(options) {
+    const { tempImagePath, width, height } = await lab.element().snapshot(options);
     const image = new Image();
     image.src = tempImagePath;
     await image.decode();
     const context = new OffscreenCanvas(width, height).getContext('2d');
     context.drawImage(image, 0, 0);
     return { width, height, data: context.getImageData(0, 0, width, height).data };
+  },
+  /** A stream of pictures of this size that change. */
+  drawing(width, height) {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const context = canvas.getContext('2d');
+    let count = 0;
+    const timer = setInterval(() => {
+      count += 1;
+      context.fillStyle = `hsl(${count * 7} 80% 50%)`;
+      context.fillRect(0, 0, width, height);
+    }, 66);
+    const stream = canvas.captureStream(15);
+    stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
+    return stream;
   },
   /** A stream whose left half is skin with pores, and whose right half is grass with blades. */
   skin() {

@@ -1,0 +1,77 @@
+/** What viewers hear, and see while they hear nothing, by ffmpeg. */
+
+import assert from 'node:assert/strict';
+import { until } from '../lib.mjs';
+import { record, toneShare } from '../media.mjs';
+import { MUSIC_HZ, TONE_HZ, WAITING } from './room.mjs';
+
+/** The music plays all the time: what is not heard of it is what a pause, or `muted`, keeps back. */
+export async function musicAndPause(page, room) {
+  const urls = await room.urls();
+  await page.pushes(urls, { 'audio-quality': 'low' });
+  await page.evaluate(() => lab.element().setMICVolume({ volume: 0 }));
+  await page.evaluate(() => lab.element().playBGM({ url: '/media/music.wav', endTimeMs: 120_000 }));
+  const hearsMusic = () => hears(urls, MUSIC_HZ);
+  await until(hearsMusic, 15_000, 'the music is heard');
+  const { progress, duration } = (await page.evaluate(() => lab.events('bgmprogress'))).at(-1);
+  assert.ok(progress > 0 && duration === 60_000, `${progress} of ${duration} ms`);
+  await page.set('waiting-image', '/media/missing.png');
+  await page.evaluate(() => lab.element().pause());
+  await page.says(10004);
+  await until(async () => (await page.info()).videoBitrate < 60, 5000, 'black takes next to nothing');
+  const pausedKbps = (await page.info()).videoBitrate;
+  // The GOP in which it paused still shows what was before.
+  const isBlackAndSilent = async () => {
+    const { numbers, samples } = await record(urls.rtmp, { seconds: 1 });
+    return numbers.every((number) => number === null) && isSilent(samples);
+  };
+  await until(isBlackAndSilent, 10_000, 'nothing is seen and nothing heard');
+  await page.evaluate(() => lab.element().resume());
+  const seen = async () => (await record(urls.rtmp, { seconds: 1 })).numbers.some((number) => number !== null);
+  await until(seen, 10_000, 'it is back');
+  await until(hearsMusic, 10_000, 'and the music, which has played on');
+  await page.set('muted');
+  await until(async () => isSilent((await record(urls.rtmp, { seconds: 1 })).samples), 10_000, 'muted it is silent');
+  await page.unset('muted');
+  await until(hearsMusic, 10_000, 'not muted the music is heard');
+  await page.evaluate(() => lab.element().stopBGM());
+  assert.equal((await page.evaluate(() => lab.events('bgmcomplete'))).length, 0, 'it had not ended');
+  return { pausedKbps };
+}
+
+/** In the background viewers see the waiting image and hear nothing, if that was asked for; then what is there. */
+export async function hidden(page, room) {
+  const urls = await room.urls();
+  await page.pushes(urls, { 'waiting-image': '/media/waiting.png', 'background-mute': '' });
+  await until(() => hears(urls, TONE_HZ), 15_000, 'the tone is heard');
+  await page.evaluate(() => lab.hide(true));
+  const isWaiting = async () => {
+    const { numbers, samples } = await record(urls.rtmp, { seconds: 2 });
+    return numbers.every((number) => number === WAITING) && isSilent(samples);
+  };
+  await until(isWaiting, 15_000, 'the waiting image is seen, and nothing heard');
+  const { videoFPS } = await page.info();
+  assert.ok(videoFPS > 0 && videoFPS <= 6, `some pictures a second are enough: ${videoFPS}`);
+  await page.evaluate(() => lab.hide(false));
+  const isBack = async () => {
+    const { numbers, samples } = await record(urls.rtmp, { seconds: 1 });
+    return numbers.every((number) => number !== WAITING) && toneShare(samples, TONE_HZ) > 0.5;
+  };
+  await until(isBack, 15_000, 'camera and microphone are back');
+  // Without either it goes on as if nobody had left.
+  await page.unset('waiting-image');
+  await page.unset('background-mute');
+  await page.evaluate(() => lab.hide(true));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.ok(await isBack(), 'hidden, it is seen and heard');
+  assert.ok(!(await page.codes()).some((code) => code < 0), 'nothing is complained of');
+  return { videoFPS };
+}
+
+async function hears({ rtmp }, hz) {
+  return toneShare((await record(rtmp, { seconds: 1 })).samples, hz) > 0.5;
+}
+
+function isSilent(samples) {
+  return samples.length > 0 && samples.every((sample) => Math.abs(sample) < 200);
+}

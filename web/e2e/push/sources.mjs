@@ -1,0 +1,94 @@
+/** What is pushed: devices that are denied and unplugged, the screen, streams of a page. */
+
+import assert from 'node:assert/strict';
+import { until } from '../lib.mjs';
+import { probe } from '../media.mjs';
+
+export async function devices(page, room) {
+  const urls = await room.urls();
+  await page.evaluate(() => {
+    lab.denies = ['audio', 'video'];
+  });
+  await page.mount({ url: urls.push });
+  await page.evaluate(() => lab.start());
+  await page.says(-1302);
+  assert.deepEqual(await page.codes(), [1005, 10001, -1301, 10002, -1302]);
+  assert.deepEqual(
+    (await page.evaluate(() => lab.events('error'))).map(({ errCode }) => errCode),
+    [10001, 10002],
+  );
+  assert.equal(await page.evaluate(() => lab.element().pushing), false);
+  // Allowed, it begins; unplugged, it says so, and takes what is plugged in.
+  await page.evaluate(() => {
+    lab.denies = null;
+    lab.forget();
+    return lab.start();
+  });
+  await page.says(1002);
+  await page.evaluate(() => {
+    lab.forget();
+    lab.unplug('video');
+  });
+  await page.says(-1301);
+  await page.evaluate(() => navigator.mediaDevices.dispatchEvent(new Event('devicechange')));
+  await page.says(1003);
+  await until(async () => (await page.info())?.videoFPS > 3, 10_000, 'there are pictures again');
+  // The microphone as well; without it there is silence, and pictures go on.
+  await page.evaluate(() => lab.unplug('audio'));
+  await page.says(-1302);
+  await until(async () => !(await page.evaluate(() => lab.isLoud())), 5000, 'nothing is heard');
+  assert.ok((await page.info()).videoFPS > 3, 'pictures go on');
+  await page.evaluate(() => navigator.mediaDevices.dispatchEvent(new Event('devicechange')));
+  await until(() => page.evaluate(() => lab.isLoud()), 10_000, 'it is heard again');
+  assert.equal(await page.evaluate(() => lab.element().pushing), true);
+  return { codes: await page.codes() };
+}
+
+/** A page of `http:` on another host has no devices: it says so, and has ended. */
+export async function insecure(_page, room) {
+  const page = await room.openInsecure();
+  try {
+    assert.equal(await page.evaluate(() => isSecureContext), false);
+    const urls = await room.urls();
+    await page.mount({ url: urls.push, autopush: '' });
+    await page.says(-1302);
+    assert.deepEqual(await page.codes(), [1005, 10001, -1301, 10002, -1302]);
+    const errors = await page.evaluate(() => lab.events('error'));
+    assert.deepEqual(
+      errors.map(({ errCode }) => errCode),
+      [10001, 10002],
+    );
+    for (const { errMsg } of errors) assert.match(errMsg, /no secure context: use https/);
+    assert.equal(await page.evaluate(() => lab.element().pushing), false);
+  } finally {
+    await page.close();
+  }
+}
+
+/** The screen, with the microphone: in its own shape; ended from outside, the sound goes on; refused, it does too. */
+export async function screen(page, room) {
+  const urls = await room.urls();
+  await page.evaluate(() => {
+    lab.shares = 'canvas';
+  });
+  await page.pushes(urls, { source: 'screen' });
+  assert.deepEqual((await page.codes()).filter((code) => code !== 1005).slice(0, 5), [1004, 1007, 1008, 1001, 1002]);
+  await until(async () => (await page.info())?.videoFPS > 0, 10_000, 'there are pictures');
+  const { video } = await probe(urls.rtmp);
+  const ratio = video.width / video.height;
+  assert.ok(Math.abs(ratio - 2) < 0.02, `as the screen is, nothing cut: ${video.width}x${video.height}`);
+  await page.evaluate(() => lab.unplug('video'));
+  await page.says(-1310);
+  await until(() => page.evaluate(() => lab.isLoud()), 5000, 'the microphone is heard');
+  assert.equal(await page.evaluate(() => lab.element().pushing), true);
+  await page.evaluate(() => lab.stop());
+  await page.evaluate(() => {
+    lab.forget();
+    lab.shares = 'nothing';
+    return lab.start();
+  });
+  await page.says(1002);
+  assert.deepEqual(await page.codes(), [1005, -1308, 1001, 1002]);
+  await page.evaluate(() => lab.stop());
+  return { size: `${video.width}x${video.height}` };
+}
