@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import vue from '@vitejs/plugin-vue';
 import { defineConfig } from 'vite';
+import { miniProgram } from './archive.ts';
 import { licences } from './licences.ts';
 
 const server = process.env.SERVER ?? 'http://127.0.0.1:8080';
@@ -11,7 +12,7 @@ const isCustomElement = (tag: string) => tag.startsWith('live-');
 export default defineConfig({
   root: fileURLToPath(new URL('./demo', import.meta.url)),
   base: './',
-  plugins: [vue({ template: { compilerOptions: { isCustomElement } } }), licences('The demo\'s pages contain these.')],
+  plugins: [vue({ template: { compilerOptions: { isCustomElement } } }), licences('The demo\'s pages contain these.'), miniProgram()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
     outDir: process.env.DEMO_DIR ?? fileURLToPath(new URL('../../crates/console/assets/demo', import.meta.url)),

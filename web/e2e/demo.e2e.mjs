@@ -76,6 +76,10 @@ async function home(room, secure, arrives) {
   ])
     assert.ok(words.includes(each), `${each} is not in ${words}`);
   assert.equal(await page.locator('.entries a').count(), 4);
+  const source = new URL(await page.locator('#mini').getAttribute('href'), page.url());
+  const archive = Buffer.from(await (await fetch(source)).arrayBuffer());
+  assert.equal(archive.toString('latin1', 0, 4), 'PK\x03\x04', 'the mini-program’s source is there');
+  assert.ok(archive.includes('thalweg/miniprogram/src/app.json'));
   await page.locator('#links .copy').first().getByRole('button').first().click();
   await page.locator('#links .qr-code').waitFor();
   await room.shot(page, 'home');

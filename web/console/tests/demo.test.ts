@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { codeWords, dictionaries } from '../demo/lang';
 import { age, MINUTE_PICTURES, numberAt, read, rows } from '../demo/lib/barcode';
@@ -157,7 +158,22 @@ describe('phases', () => {
   });
 
   test('why there is no low delay', () => {
-    expect(['viewer-limit', 'auth-bad', 'auth-expired', 'wrong-action', 'not-allowed', undefined, 'no handshake'].map(lackOf)).toEqual(['seats', 'signature', 'signature', 'signature', 'notAllowed', 'blocked', 'blocked']);
+    const lacks = {
+      'viewer-limit': 'seats', limit: 'seats',
+      'auth-bad': 'signature', 'auth-expired': 'signature', auth: 'signature', 'wrong-action': 'signature', revoked: 'signature',
+      'not-allowed': 'notAllowed', 'not-supported': 'unsupported', codec: 'codec', 'too-slow': 'slow', 'broken-off': 'broken', 'udp-blocked': 'blocked',
+      refused: 'refused', 'server-full': 'refused',
+    };
+    for (const [reason, lack] of Object.entries(lacks)) expect(lackOf(reason), reason).toBe(lack);
+    expect(lackOf(undefined)).toBe('blocked');
+  });
+
+  test('every reason that the elements\' document has is told apart', () => {
+    const text = readFileSync('../../docs/ref/elements.md', 'utf8');
+    const table = text.slice(text.indexOf('with -2302 and one of these as `reason`'));
+    const documented = table.slice(0, table.indexOf('###')).split('\n').flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/g)].map(([, word]) => word!));
+    expect(documented.length).toBeGreaterThan(8);
+    for (const reason of documented) if (!['reason', 'refused'].includes(reason)) expect(lackOf(reason), reason).not.toBe('refused');
   });
 
   test('reasons are found in what a server says', () => {

@@ -41,7 +41,7 @@ export const en = {
     onAndroid: 'Android: Settings > Security > Encryption & credentials > Install a certificate > CA certificate.',
     more: 'Behind it',
     console: 'The console', consoleText: 'Accounts, keys, URLs and streams. It is open to this machine only, unless its operator says otherwise.',
-    mini: 'The mini-program', miniText: 'The same pages on the real tags, for WeChat: its source is the folder miniprogram of the repository.',
+    mini: 'The mini-program', miniText: 'The same pages on the real tags, for WeChat: its source, for WeChat’s developer tools, with a guide.', miniLink: 'Take its source (ZIP)',
     sdk: 'On a page of yours', sdkText: 'Two lines, and a page plays.',
   },
   secure: {
@@ -99,7 +99,12 @@ export const en = {
     seats: 'All seats are taken. A stream has ten over UDP, because whoever is written to at every picture costs more; one is free again when somebody leaves.',
     signature: 'RTC mode takes a signed URL, and this signature is missing, wrong or over.',
     notAllowed: 'This account allows nobody to watch over UDP.',
-    blocked: 'UDP does not get through, or not any more: a firewall between here and the server, or a page that is not secure.',
+    blocked: 'UDP does not get through: there is a firewall between here and the server.',
+    unsupported: 'There is no UDP for this page: it is not secure, this browser has no WebTransport, or the server has UDP switched off.',
+    codec: 'This browser does not decode the stream\'s codec in RTC mode.',
+    slow: 'The path brings less than the stream has.',
+    broken: 'The connection over UDP broke off twice within a minute.',
+    refused: 'The server refused RTC mode.',
     again: 'Try UDP again',
   },
   call: {

@@ -42,7 +42,7 @@ export const zh: Dictionary = {
     onAndroid: 'Android：设置 > 安全 > 加密与凭据 > 安装证书 > CA 证书。',
     more: '背后是什么',
     console: '控制台', consoleText: '账号、密钥、地址与直播流。除非运营者另行开放，否则只有本机能访问。',
-    mini: '小程序', miniText: '用微信真正的标签实现的同样页面，源码在代码仓库的 miniprogram 目录。',
+    mini: '小程序', miniText: '用微信真正的标签实现的同样页面：源码可用微信开发者工具打开，附有指南。', miniLink: '下载源码（ZIP）',
     sdk: '放进你的网页', sdkText: '两行代码，即可播放。',
   },
   secure: {
@@ -100,7 +100,12 @@ export const zh: Dictionary = {
     seats: '席位已满。每路流有十个 UDP 席位，因为逐帧发送的代价更高；有人离开后即可再试。',
     signature: 'RTC 模式需要已签名的地址，而此签名缺失、错误或已过期。',
     notAllowed: '此账号不允许通过 UDP 观看。',
-    blocked: 'UDP 不通，或已中断：到服务器之间有防火墙，或页面不安全。',
+    blocked: 'UDP 不通：到服务器之间有防火墙。',
+    unsupported: '此页面无法使用 UDP：页面不安全、浏览器没有 WebTransport，或服务器关闭了 UDP。',
+    codec: '此浏览器在 RTC 模式下无法解码该流的编码。',
+    slow: '网络带宽低于流的码率。',
+    broken: 'UDP 连接在一分钟内中断了两次。',
+    refused: '服务器拒绝了 RTC 模式。',
     again: '再试 UDP',
   },
   call: {

@@ -51,12 +51,33 @@ export function reasonIn(message: string): string | null {
   return /\b(auth-[a-z-]+|viewer-limit|wrong-action|wrong-address|not-allowed|revoked|url-in-use|server-full|not-found|busy|player-off|pusher-off|service-closed|not-eligible)\b/.exec(message)?.[1] ?? null;
 }
 
-/** Why there is no low delay after -2302: a key of the words for it. */
-export function lackOf(reason: string | undefined): 'seats' | 'signature' | 'notAllowed' | 'blocked' {
-  if (reason === 'viewer-limit') return 'seats';
-  if (reason === 'not-allowed') return 'notAllowed';
-  const isSignature = reason?.startsWith('auth-') || reason === 'wrong-action' || reason === 'wrong-address' || reason === 'revoked';
-  return isSignature ? 'signature' : 'blocked';
+/** Why there is no low delay after -2302: a key of the words for it. docs/ref/elements.md has the reasons. */
+export function lackOf(reason: string | undefined): 'seats' | 'signature' | 'notAllowed' | 'blocked' | 'unsupported' | 'codec' | 'slow' | 'broken' | 'refused' {
+  switch (reason) {
+    case 'viewer-limit':
+    case 'limit':
+      return 'seats';
+    case 'auth':
+    case 'wrong-action':
+    case 'wrong-address':
+    case 'revoked':
+      return 'signature';
+    case 'not-allowed':
+      return 'notAllowed';
+    case 'not-supported':
+      return 'unsupported';
+    case 'codec':
+      return 'codec';
+    case 'too-slow':
+      return 'slow';
+    case 'broken-off':
+      return 'broken';
+    case 'udp-blocked':
+    case undefined:
+      return 'blocked';
+    default:
+      return reason.startsWith('auth-') ? 'signature' : 'refused';
+  }
 }
 
 /** How grave a code is. */
