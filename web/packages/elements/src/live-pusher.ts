@@ -11,6 +11,7 @@ import type { Settings } from './push/settings';
 import type { PushStatus } from './push/status';
 import type { Studio } from './push/studio';
 import { pusherStyles } from './push/styles';
+import { wordsOf } from './push/words';
 import { keep, type Quality, type Snapshot } from './snapshot';
 
 /**
@@ -184,7 +185,7 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
       try {
         await booth.playMusic(options.url, options, told);
       } catch (error) {
-        const words = error instanceof Error ? error.message : String(error);
+        const words = wordsOf(error);
         this.#hear(10003, `the music cannot be loaded: ${words}`, {});
         throw new Failed(words, 10003);
       }
@@ -301,7 +302,7 @@ export class LivePusher extends LiveElement<typeof PUSHER> {
     try {
       this.#start();
     } catch (error) {
-      this.warn(`url=${url}`, error instanceof Error ? error.message : String(error));
+      this.warn(`url=${url}`, wordsOf(error));
     }
   }
 

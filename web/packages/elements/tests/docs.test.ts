@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { NO_STATUS, State } from '@thalweg/player';
 import { describe, expect, it } from 'vitest';
@@ -34,6 +34,10 @@ describe('docs/ref/elements.md', () => {
     expect(codesIn(player())).toEqual(Object.values(State).sort());
   });
 
+  it('has every code that the pusher says, and no other', () => {
+    expect(codesIn(pusher())).toEqual(codesOfPusher());
+  });
+
   it('has every key of netstatus', () => {
     expect(keysIn(player())).toEqual([...Object.keys(NO_STATUS), 'delay'].sort());
     expect(keysIn(pusher())).toEqual(Object.keys(NO_PUSH_STATUS).sort());
@@ -43,6 +47,18 @@ describe('docs/ref/elements.md', () => {
     const [ofPlayer, ofPusher] = [player(), pusher()];
     expect(PLAYER_METHODS.filter((name) => !ofPlayer.includes(`\`${name}`))).toEqual([]);
     expect([...PUSHER_METHODS, ...UNABLE_METHODS].filter((name) => !ofPusher.includes(`\`${name}`))).toEqual([]);
+  });
+
+  it('gathers all that has no effect in one place, attributes with the reason that a page is told', () => {
+    const gathered = section('## What a browser cannot honour', '## What a page has to allow');
+    const rowOfWhat = (name: string) =>
+      gathered.split('\n').filter((line) => line.startsWith('|') && line.includes(`\`${name}\``));
+    for (const table of [PLAYER, PUSHER])
+      for (const [name, { unable }] of Object.entries<Attribute>(table)) {
+        const isThere = rowOfWhat(name).some((row) => unable !== undefined && row.includes(unable));
+        expect(isThere, name).toBe(unable !== undefined);
+      }
+    for (const name of UNABLE_METHODS) expect(rowOfWhat(name), name).toHaveLength(1);
   });
 });
 
@@ -65,6 +81,15 @@ function section(from: string, to: string): string {
 /** What stands first in a row that begins with a number. */
 function codesIn(text: string): number[] {
   return [...text.matchAll(/^\| (-?\d{4,5}) \|/gm)].map(([, code]) => Number(code)).sort();
+}
+
+/** The numbers in the pusher's sources that are codes of the mini-program's. */
+function codesOfPusher(): number[] {
+  const folder = fileURLToPath(new URL('../src/', import.meta.url));
+  const files = ['live-pusher.ts', ...readdirSync(`${folder}push`).map((file) => `push/${file}`)];
+  const text = files.map((file) => readFileSync(folder + file, 'utf8')).join('\n');
+  const found = text.matchAll(/(?<![\w.])-?(?:100[1-8]|11\d\d|13\d\d|300[1-5]|5000|1000[1-4])\b/g);
+  return [...new Set([...found].map(([code]) => Number(code)))].sort();
 }
 
 /** Of the tables under "netstatus". */

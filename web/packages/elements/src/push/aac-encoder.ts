@@ -5,6 +5,7 @@
 
 import { registerAacEncoder } from '@mediabunny/aac-encoder';
 import { AdtsOutputFormat, AudioSample, AudioSampleSource, NullTarget, Output } from 'mediabunny';
+import { wordsOf } from './words';
 
 export class WasmCoder {
   readonly #source: AudioSampleSource;
@@ -69,7 +70,7 @@ export class WasmCoder {
     this.#samples += samples.length;
     this.#source
       .add(sample)
-      .catch((error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) => this.#fail(wordsOf(error)))
       .finally(() => sample.close());
   }
 

@@ -5,6 +5,7 @@ import { Mixer } from './mixer';
 import { Music, type MusicListener } from './music';
 import { loudness, QUALITY, type SoundCoder, soundCoder } from './sound';
 import { Timeline } from './timeline';
+import { wordsOf } from './words';
 
 /** Whom a booth tells. */
 export interface BoothListener {
@@ -65,7 +66,7 @@ export class Booth {
       if (this.#mixer === mixer) this.#coder = coder;
       else coder.close();
     } catch (error) {
-      this.#failed(mixer, error instanceof Error ? error.message : String(error));
+      this.#failed(mixer, wordsOf(error));
     }
   }
 

@@ -1,5 +1,7 @@
 /** Where pictures and sound come from: camera and microphone, the screen, or a stream that the page made. */
 
+import { wordsOf } from './words';
+
 /** `camera` stands for the microphone too. */
 export type Source = 'camera' | 'screen' | MediaStream;
 
@@ -346,10 +348,6 @@ function isSameMic(before: Wishes | null, { gainControl, noiseSuppression }: Wis
 
 function facingOf(position: 'front' | 'back'): string {
   return position === 'front' ? 'user' : 'environment';
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
 }
 
 const CANNOT_OPEN = { camera: -1301, mic: -1302 } as const;

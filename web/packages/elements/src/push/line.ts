@@ -5,6 +5,7 @@
 
 import type { Place } from './place';
 import { type Failure, Unconnected, type Uplink, type UplinkListener } from './uplink';
+import { wordsOf } from './words';
 
 /** Whom a line tells. */
 export interface LineListener {
@@ -133,7 +134,7 @@ function isFinal(failure: Failure): boolean {
 
 function failureOf(error: unknown): Failure {
   if (error instanceof Unconnected) return error.failure;
-  return { kind: 'lost', code: 3002, message: error instanceof Error ? error.message : String(error) };
+  return { kind: 'lost', code: 3002, message: wordsOf(error) };
 }
 
 /** Where UDP did not get through it is not tried again for a while, by nobody on the page. */

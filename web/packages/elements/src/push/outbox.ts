@@ -8,6 +8,7 @@
  */
 
 import { avc, control, type Frame, media } from '@thalweg/player/wire';
+import { isSame } from './uplink';
 
 /** A stream to open. */
 export interface Outgoing {
@@ -320,10 +321,6 @@ function worthMs(worth: Worth, rtt: number): number {
     case 'key':
       return Math.max(1500, 12 * rtt);
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 /** How urgent each is. */

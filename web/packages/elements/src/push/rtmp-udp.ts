@@ -13,6 +13,7 @@ import {
   type Vitals,
   within,
 } from './uplink';
+import { wordsOf } from './words';
 
 export class RtmpUdp implements Uplink {
   readonly transport = 'rtmp-udp';
@@ -303,10 +304,6 @@ function resetBy(code: number): WebTransportError {
 
 function blocked(why: 'no-udp' | 'no-handshake', message: string): Unconnected {
   return new Unconnected({ kind: 'blocked', why, message });
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Where UDP is blocked nothing answers. */

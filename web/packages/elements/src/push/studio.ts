@@ -12,6 +12,7 @@ import { readPictures } from './pictures';
 import { boundsOf, type Settings } from './settings';
 import { Timeline } from './timeline';
 import { canCode, VideoCoder } from './video';
+import { wordsOf } from './words';
 
 /** Whom a studio tells. */
 export interface StudioListener {
@@ -329,7 +330,7 @@ export class Studio {
       if (this.#waiting === 'black' && this.#settings.waitingImage === url) this.#waiting = picture;
       else picture.close();
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
+      const words = wordsOf(error);
       if (!this.#isOver) this.#listener.state(10004, `the waiting image cannot be loaded: ${words}`);
     }
   }

@@ -83,6 +83,11 @@ export class Stalls {
   }
 }
 
+/** Whether two configurations are the same one. */
+export function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
+
 /** How often an uplink looks after itself: deadlines are hundreds of ms. */
 export const TICK_MS = 25;
 /** Timers are late by some ms on any machine. */

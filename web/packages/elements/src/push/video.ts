@@ -2,6 +2,7 @@
 
 import type { Frame } from '@thalweg/player/wire';
 import { MESSAGE_BYTES_MAX, withMessages } from './sei';
+import { wordsOf } from './words';
 
 export interface VideoSettings {
   width: number;
@@ -144,7 +145,7 @@ export class VideoCoder {
   #failed(error: unknown): void {
     this.#drop();
     if (this.#isOver) return;
-    const words = error instanceof Error ? error.message : String(error);
+    const words = wordsOf(error);
     const now = performance.now();
     this.#failures = [...this.#failures.filter((at) => now - at < FAILURES_SPAN_MS), now];
     if (this.#failures.length > FAILURES_MAX) {

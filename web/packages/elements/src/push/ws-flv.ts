@@ -2,7 +2,16 @@
 
 import { body, type Frame, mux } from '@thalweg/player/wire';
 import type { Place } from './place';
-import { type Failure, Stalls, TICK_MS, Unconnected, type Uplink, type UplinkListener, type Vitals } from './uplink';
+import {
+  type Failure,
+  isSame,
+  Stalls,
+  TICK_MS,
+  Unconnected,
+  type Uplink,
+  type UplinkListener,
+  type Vitals,
+} from './uplink';
 
 export class WsFlv implements Uplink {
   readonly transport = 'ws-flv';
@@ -111,7 +120,7 @@ export class WsFlv implements Uplink {
   /** Configuration is said when it is new. */
   #isNew(kind: Frame['kind'], config: Uint8Array): boolean {
     const said = this.#said.get(kind);
-    if (said && said.length === config.length && said.every((byte, at) => byte === config[at])) return false;
+    if (said && isSame(said, config)) return false;
     this.#said.set(kind, config);
     return true;
   }
