@@ -102,7 +102,7 @@ export class Booth {
     return this.#mixer !== null;
   }
 
-  /** @throws when it cannot be loaded, or nothing is pushed. */
+  /** Instead of what played before. @throws when it cannot be loaded, or nothing is pushed. */
   async playMusic(
     url: string,
     range: { startTimeMs?: number; endTimeMs?: number },
@@ -111,10 +111,14 @@ export class Booth {
     const mixer = this.#mixer;
     if (!mixer) throw new Error('nothing is pushed');
     this.#music?.stop();
-    this.#music = null;
-    const music = await Music.play(url, range, mixer, listener);
-    if (this.#mixer === mixer && !this.#music) this.#music = music;
-    else music.stop();
+    const music = new Music(url, range, mixer, listener);
+    this.#music = music;
+    try {
+      await music.begin();
+    } catch (error) {
+      if (this.#music === music) this.#music = null;
+      throw error;
+    }
   }
 
   get music(): Music | null {

@@ -17,36 +17,36 @@ export class Music {
   readonly #endMs: number;
   #isOver = false;
 
-  /** Plays `url`, from and to these moments of it. @throws when it cannot be loaded. */
-  static async play(
+  /** Of `url`, from and to these moments of it. */
+  constructor(
     url: string,
     { startTimeMs = 0, endTimeMs = Number.POSITIVE_INFINITY }: { startTimeMs?: number; endTimeMs?: number },
     mixer: Mixer,
     listener: MusicListener,
-  ): Promise<Music> {
-    const music = new Music(url, startTimeMs, endTimeMs, mixer, listener);
-    try {
-      await music.#element.play();
-    } catch (error) {
-      music.stop();
-      throw error;
-    }
-    if (!music.#isOver) listener.start();
-    return music;
-  }
-
-  private constructor(url: string, startMs: number, endMs: number, mixer: Mixer, listener: MusicListener) {
+  ) {
     this.#listener = listener;
-    this.#endMs = endMs;
+    this.#endMs = endTimeMs;
     this.#element.crossOrigin = 'anonymous';
     this.#element.src = url;
-    this.#element.currentTime = startMs / 1000;
+    this.#element.currentTime = startTimeMs / 1000;
     this.#node = mixer.context.createMediaElementSource(this.#element);
     this.#gain = mixer.context.createGain();
     this.#node.connect(this.#gain);
     mixer.connectMusic(this.#gain);
     this.#element.ontimeupdate = () => this.#progress();
     this.#element.onended = () => this.#complete();
+  }
+
+  /** Begins to play, unless it is stopped before it has loaded. @throws when it cannot be loaded. */
+  async begin(): Promise<void> {
+    try {
+      await this.#element.play();
+    } catch (error) {
+      if (this.#isOver) return;
+      this.stop();
+      throw error;
+    }
+    if (!this.#isOver) this.#listener.start();
   }
 
   pause(): void {
