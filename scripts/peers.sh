@@ -36,6 +36,7 @@ has_browser() {
 has_old_back_end() { command -v python3 >/dev/null; }
 # A database that another program has locked, and one on a disk of its own that is full.
 has_outage() { command -v python3 >/dev/null; }
+has_killed() { command -v python3 >/dev/null; }
 has_schemathesis() { [ -e "$schemathesis/bin/st" ]; }
 has_ffmpeg_current() { [ -x "$current" ]; }
 # Not a peer of streams, but a database: scripts/postgres.sh starts a server of it for the tests.
@@ -112,6 +113,7 @@ peer nginx_rtmp "apt-get install nginx-light libnginx-mod-rtmp" \
 peer tls "apt-get install openssl (beside ffmpeg and curl)" 'first openssl version'
 peer old_back_end "apt-get install python3" 'first python3 --version'
 peer outage "apt-get install python3" 'first python3 --version'
+peer killed "apt-get install python3" 'first python3 --version'
 peer schemathesis "pip install --target $schemathesis $schemathesis_packages" \
     'first env PYTHONPATH=$schemathesis python3 $schemathesis/bin/st --version'
 peer browser "apt-get install chromium chromium-driver libnss3-tools" 'chromium --version 2>/dev/null | cut -c1-60'

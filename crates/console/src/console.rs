@@ -181,6 +181,21 @@ impl Console {
         self.note_of(name, *peer, account, what, detail.into()).await;
     }
 
+    /// Writes down that somebody is about to see a secret.
+    ///
+    /// # Errors
+    /// When it cannot be written: then it is not shown.
+    pub(crate) async fn note_before(
+        &self,
+        who: &Who,
+        account: Option<&str>,
+        what: &str,
+        detail: impl Into<String>,
+    ) -> Result<(), StoreError> {
+        let Who { name, peer, .. } = who;
+        self.write_down(name, *peer, account, what, detail.into()).await
+    }
+
     /// The same of somebody who is no [`Who`].
     pub(crate) async fn note_of(
         &self,
@@ -190,6 +205,19 @@ impl Console {
         what: &str,
         detail: String,
     ) {
+        if let Err(why) = self.write_down(who, peer, account, what, detail).await {
+            tracing::error!(%why, "the audit could not be written");
+        }
+    }
+
+    async fn write_down(
+        &self,
+        who: &str,
+        peer: Option<IpAddr>,
+        account: Option<&str>,
+        what: &str,
+        detail: String,
+    ) -> Result<(), StoreError> {
         let audit = Audit {
             id: 0,
             at: now_unix_s(),
@@ -200,9 +228,7 @@ impl Console {
             detail: detail.chars().take(DETAIL_CHARS_MAX).collect(),
         };
         tracing::info!(who, what, account, detail = audit.detail, "console");
-        if let Err(why) = self.store().add_audit(&audit).await {
-            tracing::error!(%why, "the audit could not be written");
-        }
+        self.store().add_audit(&audit).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use thalweg_hub::{Hub, StreamKey, StreamSnapshot};
+use thalweg_hub::{Hub, PublisherSnapshot, StreamKey, StreamSnapshot};
 use utoipa::ToSchema;
 
 use crate::console::now_unix_s;
@@ -31,7 +31,8 @@ pub(crate) struct Second {
     audio_bits: u64,
     /// Pictures a second, mean of the last 6.
     fps: f32,
-    /// For how long nothing had come when it was looked at, ms; null while nobody publishes.
+    /// The longest time without a picture that ended in this second or the one before, or that lasts, ms; without sound
+    /// where there are no pictures. Null while nobody publishes.
     gap_ms: Option<u64>,
     /// How many watch.
     viewers: u64,
@@ -82,7 +83,7 @@ impl Graphs {
                 video_bits: stream.video.map_or(0, |v| v.bits_per_s),
                 audio_bits: stream.audio.map_or(0, |a| a.bits_per_s),
                 fps: stream.video.map_or(0.0, |v| v.fps),
-                gap_ms: stream.publisher.as_ref().map(|p| p.silent.as_millis() as u64),
+                gap_ms: stream.publisher.as_ref().map(gap_ms),
                 viewers: stream.viewers.iter().map(|(_, n)| n).sum(),
             });
         }
@@ -91,6 +92,10 @@ impl Graphs {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamKey, Graph>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn gap_ms(publisher: &PublisherSnapshot) -> u64 {
+    publisher.longest_gap.unwrap_or(publisher.silent).as_millis() as u64
 }
 
 /// Five minutes.

@@ -104,5 +104,5 @@ impl Health {
 
 /// From here on a store that does not answer is one that does not work. SQLite and PostgreSQL themselves
 /// give up waiting for a lock after two seconds. While somebody publishes something is written every two
-/// seconds: an operator hears of it within five.
-const SLOW_AFTER: Duration = Duration::from_millis(2500);
+/// seconds, and the console's pages ask every second: an operator sees it within five.
+const SLOW_AFTER: Duration = Duration::from_millis(1500);

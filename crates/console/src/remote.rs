@@ -1,7 +1,7 @@
 //! Asks an account's own back end whether somebody may publish or watch.
 //!
 //! What is asked of whom lies in memory: nobody who wants to watch waits for a store. The back end gets
-//! three seconds; the same question is asked once, however many ask it, and its answer is good for five
+//! three seconds, waiting for its turn included; the same question is asked once, however many ask it, and its answer is good for five
 //! seconds. Who cannot be asked has not agreed: a push is refused, a play if the account says so.
 
 use std::collections::HashMap;
@@ -15,8 +15,8 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use thalweg_access::{Action, Reason};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::{AcquireError, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::hooks::body;
@@ -100,6 +100,8 @@ struct Rule {
     play_if_unreachable: bool,
     /// No account's dead back end takes what the others need.
     slots: Arc<Semaphore>,
+    /// Those that have a slot and those that wait for one.
+    waiting: Arc<Semaphore>,
 }
 
 /// What was answered.
@@ -180,7 +182,7 @@ impl Inner {
             self.asked.of(question.action).known.add(1);
             return asking;
         }
-        let Some(slots) = self.slots(&rule) else {
+        let Ok(seat) = Arc::clone(&rule.waiting).try_acquire_owned() else {
             tracing::warn!(account = %question.account, "too many questions to a back end at once");
             self.asked.of(question.action).unreachable.add(1);
             return known(Answer::Nothing);
@@ -190,10 +192,10 @@ impl Inner {
         let (account, action) = (Arc::clone(&question.account), question.action);
         let asking = async move {
             let began = Instant::now();
-            let answer = inner.send(&account, rule, &text).await;
+            let answer = inner.send_in_turn(&account, rule, &text, began + ANSWER_WITHIN).await;
             inner.asked.note(action, answer, began.elapsed());
             inner.state().note(hash, generation, answer);
-            drop(slots);
+            drop(seat);
             answer
         };
         let asking = asking.boxed().shared();
@@ -201,20 +203,35 @@ impl Inner {
         asking
     }
 
-    fn slots(&self, rule: &Rule) -> Option<[OwnedSemaphorePermit; 2]> {
-        let own = Arc::clone(&rule.slots).try_acquire_owned().ok()?;
-        Some([own, Arc::clone(&self.slots).try_acquire_owned().ok()?])
+    /// Waits for its turn and for the answer, both together until `deadline`.
+    async fn send_in_turn(
+        &self,
+        account: &str,
+        rule: Rule,
+        text: &str,
+        deadline: Instant,
+    ) -> Answer {
+        let slots = async {
+            // First what is its own: a back end that is dead keeps no slot of the others' waiting.
+            let own = rule.slots.acquire().await?;
+            Ok::<_, AcquireError>((own, self.slots.acquire().await?))
+        };
+        let Ok(Ok(_slots)) = timeout_at(deadline, slots).await else {
+            tracing::warn!(account, "too many questions to a back end at once");
+            return Answer::Nothing;
+        };
+        self.send(account, &rule, text, deadline.saturating_duration_since(Instant::now())).await
     }
 
-    async fn send(&self, account: &str, rule: Rule, text: &str) -> Answer {
-        let Some(target) = rule.target else {
+    async fn send(&self, account: &str, rule: &Rule, text: &str, within: Duration) -> Answer {
+        let Some(target) = rule.target.clone() else {
             tracing::warn!(account, "the URL of its remote authorisation is none");
             return Answer::Nothing;
         };
         let Ok((body, signature)) = body::signed(text, rule.key.reveal(), self.clock.now()) else {
             return Answer::Nothing;
         };
-        match self.post.post(&Message { target, body, signature, within: ANSWER_WITHIN }).await {
+        match self.post.post(&Message { target, body, signature, within }).await {
             Ok(200) => Answer::Yes,
             Ok(_) => Answer::No,
             Err(error) => {
@@ -237,7 +254,7 @@ impl State {
 
     fn remember(&mut self, hash: Hash, asking: &Asking) {
         // Those that nobody waits for any more did not say goodbye.
-        if self.asking.len() >= 2 * IN_FLIGHT_MAX {
+        if self.asking.len() >= ASKING_TIDY {
             self.asking.retain(|_, asking| asking.upgrade().is_some());
         }
         if let Some(asking) = asking.downgrade() {
@@ -321,6 +338,7 @@ impl Rule {
             play: remote.play,
             play_if_unreachable: remote.play_if_unreachable,
             slots: Arc::new(Semaphore::new(ACCOUNT_IN_FLIGHT_MAX)),
+            waiting: Arc::new(Semaphore::new(ACCOUNT_WAITING_MAX)),
         }
     }
 }
@@ -390,3 +408,8 @@ const ANSWERS_MAX: usize = 4096;
 const IN_FLIGHT_MAX: usize = 64;
 /// Of one account: four dead back ends at once leave nothing for the others, fewer do.
 const ACCOUNT_IN_FLIGHT_MAX: usize = IN_FLIGHT_MAX / 4;
+/// Of one account, those on their way and those that wait for their turn. A back end that answers in 50 ms has done with
+/// 960 in three seconds. Each is of a peer that waits too, and has 5 KB of text: 5 MB.
+const ACCOUNT_WAITING_MAX: usize = 1024;
+/// From so many on, questions that nobody waits for any more are looked for at each new one.
+const ASKING_TIDY: usize = 2048;

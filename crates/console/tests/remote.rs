@@ -160,7 +160,7 @@ async fn a_question_outlives_whoever_asked_it_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_back_end_takes_a_quarter_and_nothing_waits_behind_it() {
+async fn a_dead_back_end_takes_a_quarter_and_no_other_account_waits_behind_it() {
     let accounts: Vec<Account> = (1..=6).map(|n| account(&n.to_string())).collect();
     let (remote, receivers) = world(&accounts);
     for n in 1..=6 {
@@ -175,15 +175,49 @@ async fn a_dead_back_end_takes_a_quarter_and_nothing_waits_behind_it() {
     let first: Vec<_> = (0..100).map(|i| ask(1, i)).collect();
     sleep(Duration::from_secs(1)).await;
     assert_eq!(receivers.most(), 16);
-    let (done, waiting) = (first.iter().filter(|t| t.is_finished()).count(), 16);
-    assert_eq!(done, 100 - waiting, "the others are refused at once");
+    let quick = Question { account: "2".into(), ..question(Action::Push, "quick") };
+    receivers.script("b2.example.com", [Status(200)]);
+    let asked = Instant::now();
+    assert_eq!(remote.ask(&quick).await, Ok(()));
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    receivers.script("b2.example.com", vec![Never; 100]);
     let _rest: Vec<_> =
         (2..=6).flat_map(|n| (0..20).map(move |i| (n, i))).map(|(n, i)| ask(n, i)).collect();
     sleep(Duration::from_secs(1)).await;
     assert_eq!(receivers.most(), 64);
+    sleep(Duration::from_millis(1100)).await;
+    for push in first {
+        assert_eq!(push.await.unwrap(), Err(Reason::RemoteUnreachable), "three seconds are over");
+    }
     sleep(Duration::from_secs(4)).await;
     receivers.script(HOST, []);
     assert_eq!(remote.ask(&question(Action::Push, "later")).await, Ok(()), "slots come back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_comes_at_once_waits_its_turn() {
+    let (remote, receivers) = world(&[account("1")]);
+    receivers.script(HOST, vec![After(Duration::from_millis(50), 200); 400]);
+    let began = Instant::now();
+    let crowd: Vec<_> = (0..400)
+        .map(|i| tokio::spawn(remote.ask(&question(Action::Play, &format!("s{i}")))))
+        .collect();
+    for viewer in crowd {
+        assert_eq!(viewer.await.unwrap(), Ok(()));
+    }
+    assert_eq!(receivers.most(), 16);
+    assert_eq!(began.elapsed(), Duration::from_millis(50) * (400 / 16));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_is_refused_at_once() {
+    let (remote, receivers) = world(&[account("1")]);
+    receivers.script(HOST, vec![Never; 2000]);
+    let crowd: Vec<_> = (0..1030)
+        .map(|i| tokio::spawn(remote.ask(&question(Action::Play, &format!("s{i}")))))
+        .collect();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(crowd.iter().filter(|viewer| viewer.is_finished()).count(), 1030 - 1024);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ mod bell;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzz;
+mod gaps;
 mod gop;
 mod hub;
 mod limits;

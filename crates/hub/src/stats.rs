@@ -10,6 +10,7 @@ use thalweg_wire::flv::body;
 use thalweg_wire::media::{Frame, Kind};
 use thalweg_wire::time::Dts;
 
+use crate::gaps::Gaps;
 use crate::hub::StreamKey;
 
 /// How a viewer watches.
@@ -84,6 +85,8 @@ pub(crate) struct Meter {
     gop_ms: Option<u64>,
     video: Option<VideoInfo>,
     audio: Option<AudioInfo>,
+    pictures: Gaps,
+    sounds: Gaps,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -105,6 +108,11 @@ impl Meter {
             }
             Kind::Audio => self.sums.audio_bytes += bytes,
             Kind::Data => {}
+        }
+        match frame.kind {
+            Kind::Video if frame.is_media() => self.pictures.frame(now),
+            Kind::Audio if frame.is_media() => self.sounds.frame(now),
+            _ => {}
         }
         if frame.key {
             let last = self.last_key.replace(frame.dts);
@@ -158,6 +166,11 @@ impl Meter {
     pub(crate) fn audio(&self, now: Instant) -> Option<AudioInfo> {
         let rate = self.rate(now, |s| s.audio_bytes) * 8;
         self.audio.map(|a| AudioInfo { bits_per_s: rate, ..a })
+    }
+
+    /// The longest time of late without a picture, or without sound where there are no pictures.
+    pub(crate) fn longest_gap(&self, now: Instant) -> Option<Duration> {
+        self.pictures.longest(now).or_else(|| self.sounds.longest(now))
     }
 
     pub(crate) fn has_video(&self) -> bool {
@@ -306,6 +319,9 @@ pub struct PublisherSnapshot {
     pub uptime: Duration,
     /// How long since its last frame.
     pub silent: Duration,
+    /// The longest time without a picture in the last second at least and two at most, or without sound where there are
+    /// no pictures. One that lasts counts. `None` before the first.
+    pub longest_gap: Option<Duration>,
 }
 
 impl crate::Stream {
@@ -329,6 +345,7 @@ impl crate::Stream {
                 epoch: p.epoch,
                 uptime: now.saturating_duration_since(p.since),
                 silent: now.saturating_duration_since(p.last_frame),
+                longest_gap: state.meter.longest_gap(now),
             }),
             video: state.meter.video(now),
             audio: state.meter.audio(now),

@@ -10,7 +10,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -71,15 +71,7 @@ impl Server {
         };
         std::fs::write(&config, text(0, 0, 0)).unwrap();
         let words = [behind(&data), vec![env!("CARGO_BIN_EXE_thalweg").to_owned()]].concat();
-        let mut child = environment(&mut Command::new(&words[0]))
-            .args(&words[1..])
-            .args(["serve", "--config"])
-            .arg(&config)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (log, said) = (read_log(&mut child), read_lines(&mut child));
+        let (child, log, said) = serve(&words, &config);
         let listening = wait_for(&log, |line| line["message"] == "listening");
         let port = |name: &str| -> u64 {
             listening[name].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
@@ -89,6 +81,15 @@ impl Server {
         let config = folder.path().join("thalweg.toml");
         std::fs::write(&config, text(rtmp_port, http_port, operator_port)).unwrap();
         Server { child, folder, config, rtmp_port, http_port, operator_port, log, said }
+    }
+
+    /// Ends it as a power cut does, and starts it anew on the same ports and data.
+    pub fn kill_and_start_again(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let words = [env!("CARGO_BIN_EXE_thalweg").to_owned()];
+        (self.child, self.log, self.said) = serve(&words, &self.config);
+        self.wait_for(|line| line["message"] == "listening");
     }
 
     pub fn pid(&self) -> u32 {
@@ -147,6 +148,23 @@ impl Server {
     pub fn wait(mut self) -> std::process::ExitStatus {
         wait_child(&mut self.child, Duration::from_secs(15))
     }
+}
+
+/// A server of a configuration, its log and what it says besides.
+fn serve(
+    words: &[String],
+    config: &Path,
+) -> (Child, mpsc::Receiver<Value>, mpsc::Receiver<String>) {
+    let mut child = environment(&mut Command::new(&words[0]))
+        .args(&words[1..])
+        .args(["serve", "--config"])
+        .arg(config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (log, said) = (read_log(&mut child), read_lines(&mut child));
+    (child, log, said)
 }
 
 impl Drop for Server {

@@ -14,6 +14,7 @@ mod curl;
 mod ffmpeg;
 mod ffmpeg_current;
 mod gstreamer;
+mod killed;
 mod mini_program;
 mod nginx_rtmp;
 mod old_back_end;

@@ -316,7 +316,7 @@ pub(crate) async fn reveal_api_key(
 ) -> Answer<ApiKey> {
     who.must_see(&bizid)?;
     let account = find(&console, &bizid)?;
-    console.note(&who, Some(&bizid), "api-key.reveal", "").await;
+    console.note_before(&who, Some(&bizid), "api-key.reveal", "").await?;
     Ok(Json(ApiKey { api_key: account.api_key.reveal().to_owned() }))
 }
 

@@ -201,7 +201,7 @@ pub(crate) async fn reveal(
     let domain = account.domains.iter().find(|d| d.number == number);
     let domain = domain.ok_or_else(|| ApiError::not_found(format!("domain {number}")))?;
     let detail = named(&console, &bizid, number);
-    console.note(&who, Some(&bizid), "domain.reveal", detail).await;
+    console.note_before(&who, Some(&bizid), "domain.reveal", detail).await?;
     Ok(Json(Keys::of(domain)))
 }
 

@@ -3,6 +3,8 @@
 //! An event is written down once, when it happens. What says until when a try is good, `t`, and what
 //! proves who sent it, `sign`, is made anew with each try. `docs/ref/callbacks.md` is the contract.
 
+use std::fmt;
+
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
@@ -90,7 +92,7 @@ pub fn signed(body: &str, key: &str, now: u64) -> serde_json::Result<(String, Op
 }
 
 /// The vendor's signature: lower-case hex of MD5(key ++ t).
-pub fn sign(key: &str, t: u64) -> String {
+pub fn sign(key: &str, t: impl fmt::Display) -> String {
     Key::new(key).sign(Scheme::Md5, "", &t.to_string())
 }
 

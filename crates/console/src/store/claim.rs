@@ -14,15 +14,10 @@ use super::{Place, Result, StoreError, vault};
 /// That a store is this server's, until it is dropped. However a server ends, its claim ends with it.
 #[derive(Debug)]
 pub struct Claim {
-    _held: Held,
-}
-
-/// What the system takes back from a process that ends, and a database from a connection that does.
-#[derive(Debug)]
-#[expect(dead_code, reason = "what counts is that it is there")]
-enum Held {
-    File(File),
-    Connection(AnyConnection),
+    /// The folder's: its keys and certificates are one server's too. The system takes it back from a process that ends.
+    _file: File,
+    /// The database's, where others can come to it. It takes it back from a connection that ends.
+    _connection: Option<AnyConnection>,
 }
 
 /// Claims a store for a server. Whoever only looks into it, or copies it, need not.
@@ -30,11 +25,12 @@ enum Held {
 /// # Errors
 /// [`StoreError::Unavailable`] when another server has it.
 pub async fn claim(place: &Place) -> Result<Claim> {
-    let held = match &place.url {
-        Some(url) => Held::Connection(lock_database(url).await?),
-        None => Held::File(lock_file(place)?),
+    let file = lock_file(place)?;
+    let connection = match &place.url {
+        Some(url) => Some(lock_database(url).await?),
+        None => None,
     };
-    Ok(Claim { _held: held })
+    Ok(Claim { _file: file, _connection: connection })
 }
 
 fn lock_file(place: &Place) -> Result<File> {

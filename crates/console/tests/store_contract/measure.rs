@@ -1,7 +1,7 @@
 //! How long lists take in a store that has seen much: run by hand, with
-//! `scripts/postgres.sh cargo nextest run -p thalweg-console --run-ignored only measure --no-capture`.
+//! `scripts/postgres.sh cargo nextest run --release -p thalweg-console --run-ignored only measure --no-capture`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thalweg_console::model::{DeliveryState, Minute, Page};
 
@@ -47,16 +47,17 @@ pub(crate) async fn measure_lists(home: Home) {
     let (first, last) = (Page { offset: 0, limit: 300 }, Page { offset: 9_000, limit: 300 });
     let s = Some(&streams[0]);
     macro_rules! time {
-        ($($what:literal: $call:expr;)*) => {$(
+        ($is_warm:expr, $($what:literal: $call:expr;)*) => {$(
             let began = Instant::now();
             let answer = $call.await.unwrap();
             let took = began.elapsed();
             drop(answer);
             println!("{:>8.1} ms  {}", took.as_secs_f64() * 1e3, $what);
+            assert!(!$is_warm || took <= AT_MOST, "{} took {took:?}", $what);
         )*};
     }
-    for _ in 0..2 {
-        time! {
+    for is_warm in [false, true] {
+        time! { is_warm,
             "accounts": store.accounts();
             "one account": store.account("7");
             "publications, first page": store.publications(None, None, 0, u64::MAX, first);
@@ -77,3 +78,6 @@ pub(crate) async fn measure_lists(home: Home) {
         }
     }
 }
+
+/// What is promised of a list.
+const AT_MOST: Duration = Duration::from_millis(100);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thalweg_console::model::{Audit, Delivery, DeliveryState, Page, Publication};
-use thalweg_console::store::{self, Prune};
+use thalweg_console::store::{self, Place, Prune};
 
 use crate::home::Home;
 use crate::values::{
@@ -119,6 +119,9 @@ pub(crate) async fn a_store_is_for_one_server_at_a_time(home: Home) {
     let first = store::claim(&home.place).await.unwrap();
     let second = store::claim(&home.place).await.unwrap_err();
     assert!(second.to_string().contains("another server is running on it"), "{second}");
+    // Its folder is one server's too, whatever the database.
+    let beside = Place { url: None, ..home.place.clone() };
+    assert!(store::claim(&beside).await.is_err());
     // Whoever only looks need not.
     home.open().await.accounts().await.unwrap();
     drop(first);
