@@ -35,8 +35,8 @@ if (mediaDevices) {
   };
   const share = mediaDevices.getDisplayMedia.bind(mediaDevices);
   mediaDevices.getDisplayMedia = async (constraints) => {
-    if (lab.shares === 'nothing') throw new DOMException('', 'NotAllowedError');
-    return note(lab.shares === 'canvas' ? lab.drawing(320, 160) : await share(constraints));
+    if (lab.denies?.includes('screen')) throw new DOMException('', 'NotAllowedError');
+    return note(await share(constraints));
   };
 }
 
@@ -49,10 +49,8 @@ const noted = [];
 let codes = [];
 
 globalThis.lab = {
-  /** Kinds of devices that are denied: `audio`, `video`. */
+  /** What is denied: `audio`, `video`, `screen`. */
   denies: null,
-  /** What is chosen where a screen is asked for: `canvas`, `nothing`; else whatever the browser has. */
-  shares: null,
   opened,
   /** As if devices of this kind were unplugged, or capture ended from outside. */
   unplug(kind) {
@@ -117,20 +115,6 @@ globalThis.lab = {
     const context = new OffscreenCanvas(width, height).getContext('2d');
     context.drawImage(image, 0, 0);
     return { width, height, data: context.getImageData(0, 0, width, height).data };
-  },
-  /** A stream of pictures of this size that change. */
-  drawing(width, height) {
-    const canvas = Object.assign(document.createElement('canvas'), { width, height });
-    const context = canvas.getContext('2d');
-    let count = 0;
-    const timer = setInterval(() => {
-      count += 1;
-      context.fillStyle = `hsl(${count * 7} 80% 50%)`;
-      context.fillRect(0, 0, width, height);
-    }, 66);
-    const stream = canvas.captureStream(15);
-    stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
-    return stream;
   },
   /** A stream whose left half is skin with pores, and whose right half is grass with blades. */
   skin() {
