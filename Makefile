@@ -38,5 +38,6 @@ long:
 	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
 	  'outage::' 'schemathesis::' 'browser::web::'
 	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc camera
+	scripts/web.sh walk
 	scripts/instructions.sh
 	scripts/fuzz.sh 60

@@ -4,7 +4,8 @@
 #
 #   scripts/web.sh check    tests them, builds them anew, and compares that with what is kept, and sizes with their bounds
 #   scripts/web.sh build    builds them to where they are kept
-#   scripts/web.sh walk     goes through them with a browser, against the mock of the API
+#   scripts/web.sh walk     goes through them with a browser, against the mock of the API: in English at a desk, and in
+#                           Chinese on a phone
 set -eu
 cd "$(dirname "$0")/.."
 kept=$PWD/crates/console/assets
@@ -58,10 +59,11 @@ build)
     ;;
 walk)
     install
-    (cd web/console && node e2e/walk.mjs)
+    (cd web/console && SHOTS=e2e/shots/desk node e2e/walk.mjs &&
+        SHOTS=e2e/shots/phone WALK_LANG=zh WALK_WIDTH=360 node e2e/walk.mjs)
     ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

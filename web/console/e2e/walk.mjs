@@ -5,6 +5,8 @@
  *   BASE_URL=http://127.0.0.1:8081 SETUP_TOKEN=... node e2e/walk.mjs      against a server that is new
  *   BASE_URL=... LOGIN=admin PASSWORD=... node e2e/walk.mjs               against one that is not
  *
+ * WALK_LANG=zh takes every step in Chinese, WALK_WIDTH=360 on a phone of that width; against the mock it is a minute each.
+ *
  * STREAM=1 says that a stream is live there; the mock always has some. Of a server that is new more is asked: it is pushed
  * to with ffmpeg, watched with curl, tells a back end on loopback (which its `console.callback_allow` has to allow), and
  * changes a key. Screenshots come to e2e/shots. Whatever the browser's console complains of is a failure, and so is
@@ -12,7 +14,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +27,10 @@ const real = Boolean(process.env.BASE_URL);
 const hasStream = !real || process.env.STREAM === '1';
 const login = process.env.LOGIN ?? 'admin';
 const password = process.env.PASSWORD ?? 'quiet-river-7-stones';
+const isChinese = process.env.WALK_LANG === 'zh';
+/** Pixels. Below 900 the menu is behind a button. */
+const width = Number(process.env.WALK_WIDTH ?? 1280);
+const SCREEN = { width, height: width < 900 ? 740 : 860 };
 
 let mock = null;
 let base = process.env.BASE_URL?.replace(/\/$/, '') ?? '';
@@ -38,9 +44,11 @@ if (!real) {
 }
 
 const profile = await mkdtemp(join(tmpdir(), 'thalweg-walk-'));
+// What a walk before left is not what this one saw.
 await mkdir(SHOTS, { recursive: true });
+for (const file of await readdir(SHOTS)) if (file.endsWith('.png')) await rm(join(SHOTS, file));
 const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS, viewport: { width: 1280, height: 860 }, locale: 'en-GB', timezoneId: 'UTC', colorScheme: 'light', reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], ignoreHTTPSErrors: true,
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS, viewport: SCREEN, locale: isChinese ? 'zh-CN' : 'en-GB', timezoneId: 'UTC', colorScheme: 'light', reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], ignoreHTTPSErrors: true,
 });
 const page = browser.pages()[0] ?? (await browser.newPage());
 page.setDefaultTimeout(15_000);
@@ -154,6 +162,7 @@ async function walk() {
 
   step('logs out and in');
   expected += 1;
+  await openMenu();
   await page.locator('.me a[role=button]').click();
   await page.waitForURL(/#\/login/);
   await input('login').fill(login);
@@ -224,7 +233,7 @@ async function walk() {
   await toggle('live_player').focus();
   await page.keyboard.press('Space');
   await isOn('live_player', true);
-  must('a label leads to its field', (await page.getByLabel('Name', { exact: true }).inputValue()) !== '');
+  must('a label leads to its field', (await page.getByLabel(isChinese ? '名称' : 'Name', { exact: true }).inputValue()) !== '');
   step('what is wrong with a list stands at the list');
   await go(`${path}?tab=access`);
   const lists = page.locator('section.card').first();
@@ -295,6 +304,9 @@ async function walk() {
       await shot('kick', false);
       await confirm();
     }
+    await page.locator('[data-tab="statistics"]').click();
+    await page.locator('.uplot').first().waitFor();
+    await shot('stream-statistics', false);
     await page.locator('[data-tab="history"]').click();
     await page.locator('table.data tbody tr').first().waitFor();
     await shot('stream-history', false);
@@ -377,10 +389,10 @@ async function walk() {
     await fetch(`${base}/mock/store?down=0`);
   }
 
-  step('中文');
+  step('the other language');
   await go('/overview');
   await page.locator('.language').click();
-  await page.locator('h1', { hasText: '概览' }).waitFor();
+  await page.locator('h1', { hasText: isChinese ? 'Overview' : '概览' }).waitFor();
   // How each page looks is seen with the mock; of a real server's what it says itself.
   const places = real ? ['/overview', `/accounts/${bizid}`, '/streams', '/callbacks', '/history', '/audit'] : ['/overview', '/accounts', `/accounts/${bizid}`, `${path}?tab=domains`, `${path}?tab=callbacks`, `${path}?tab=revoke`, '/gate', '/urls', '/streams', '/callbacks', '/history', '/audit', '/people'];
   const name = (to) => to.replace(/^\/|\?tab/g, '').replace(/[/=]/g, '-');
@@ -388,11 +400,11 @@ async function walk() {
     await go(to);
     await page.locator('main').waitFor();
     await page.waitForTimeout(500);
-    await shot(`zh-${name(to)}`);
+    await shot(`${isChinese ? 'en' : 'zh'}-${name(to)}`);
   }
   await go(`/accounts/${bizid}`);
   await refused(async () => { await toggle('live_player').click(); await page.locator('[data-why]').waitFor(); });
-  await shot('zh-refused');
+  await shot('other-refused');
 
   step('a phone, in the dark');
   await page.setViewportSize({ width: 360, height: 740 });
@@ -423,7 +435,7 @@ async function walk() {
   await dialog().waitFor();
   await shot('phone-rotate', false);
   await page.emulateMedia({ colorScheme: 'dark' });
-  await page.setViewportSize({ width: 1280, height: 860 });
+  await page.setViewportSize(SCREEN);
   await go('/overview');
   await page.waitForTimeout(1000);
   await shot('dark-overview');
@@ -439,6 +451,13 @@ async function walk() {
   await shot('account-admitted');
   // Nothing of the walk stays behind.
   await page.evaluate(async (id) => { await fetch(`/api/v1/accounts/${id}`, { method: 'DELETE', headers: { 'Content-Type': 'application/json' }, body: '{}' }); }, bizid);
+}
+
+/** On a phone the menu is behind a button. */
+async function openMenu() {
+  if (width >= 900) return;
+  await page.locator('.burger').click();
+  await page.waitForTimeout(300);
 }
 
 async function streamAddress() {

@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PAGES = fileURLToPath(new URL('../../../crates/console/assets/console/', import.meta.url));
+const PAGES = process.env.PAGES ?? fileURLToPath(new URL('../../../crates/console/assets/console/', import.meta.url));
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' http: ws: https: wss:; " +
   "media-src blob: http: https:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

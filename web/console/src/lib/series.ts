@@ -40,11 +40,18 @@ export interface Graph {
   to: number;
 }
 
+/** What is counted: all, an account, or one stream of it. */
+export interface Whose {
+  account?: string;
+  app?: string;
+  name?: string;
+}
+
 /** The statistics of the last `span` seconds, in steps that begin at round times. */
-export async function readGraph(span: number, step: number, account: string | null, signal: AbortSignal): Promise<Graph> {
+export async function readGraph(span: number, step: number, { account, app, name }: Whose, signal: AbortSignal): Promise<Graph> {
   const to = Math.floor(Date.now() / 1000);
   const from = Math.ceil((to - span) / step) * step;
-  const found = await get<{ points: Point[]; step: number }>('/statistics' + query({ account, from, to, step }), { signal });
+  const found = await get<{ points: Point[]; step: number }>('/statistics' + query({ account, app, name, from, to, step }), { signal });
   return { points: filled(found.points, from, to, found.step), step: found.step, from, to };
 }
 
