@@ -144,7 +144,6 @@ export class LivePlayer extends LiveElement<typeof PLAYER> {
     return this.answer('resume', options, () => {
       this.#running().resume();
       this.#isPaused = false;
-      this.#pausedByLeaving = false;
       this.#become('playing');
       return {};
     });

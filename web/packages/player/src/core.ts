@@ -196,7 +196,7 @@ class Play {
     if (this.#mode === 'RTC') {
       const isBlocked = performance.now() < udpAgainAt;
       if (this.#engines.rtc === null) this.#noUdp('this player has no RTC mode', 'not-supported');
-      else if (isBlocked) this.#noUdp('UDP did not get through a moment ago', 'udp-blocked');
+      else if (isBlocked) this.#noUdp('UDP does not get through', 'udp-blocked');
     }
     this.#start();
   }

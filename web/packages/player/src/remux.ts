@@ -13,6 +13,7 @@ import * as aac from './codec/aac';
 import type { AudioConfig } from './codec/config';
 import * as opus from './codec/opus';
 import { type AudioTrack, audioTrack, videoTrack } from './codec/track';
+import * as vp9 from './codec/vp9';
 import { initSegment, mediaSegment, type Sample, type Track } from './fmp4';
 import type { Frame } from './frame';
 import { Timeline } from './timeline';
@@ -106,7 +107,7 @@ class Video {
 
   /** Whether a picture can be decoded: from a key frame on, of a configuration that can be read. */
   wants(frame: Frame): boolean {
-    if (frame.key && this.#next !== null) this.#begin(this.#next);
+    if (frame.key && this.#next !== null) this.#begin(this.#next, frame);
     else if (this.#next !== null) this.#isDecodable = false;
     if (frame.key && this.#track !== null) this.#isDecodable = true;
     return this.#isDecodable && frame.codec === this.#track?.codec;
@@ -140,10 +141,12 @@ class Video {
     this.#key = null;
   }
 
-  #begin(config: Frame): void {
+  #begin(config: Frame, key: Frame): void {
     this.#next = null;
     const track = videoTrack(config);
     if (track === null) return;
+    // Only the pictures say how large they are, and a browser takes none of no size.
+    if (track.codec === 'vp9') Object.assign(track, vp9.frameSize(key.data));
     // The picture before is of the old configuration, and goes before the new one.
     this.release(null);
     this.cut();

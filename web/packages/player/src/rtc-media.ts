@@ -332,7 +332,7 @@ export class Program {
     if (this.#phase === 'loads' && !this.#sound.waits) this.#plays();
     if (this.#phase === 'plays' && now - this.#newsAt > LOADING_MS) {
       this.#phase = 'loads';
-      this.#events.state(State.Loading, 'nothing comes');
+      this.#events.state(State.Loading, 'the buffer has run dry');
     }
     const { jumps } = this.#receiver.counts;
     if (jumps > this.#jumps) this.#events.state(State.Discontinuous, 'pictures are missing');
@@ -341,7 +341,7 @@ export class Program {
     const isUneven = status.netJitter > UNEVEN_MS || misses > this.#misses + 1;
     if (isUneven && now - this.#unevenAt > UNEVEN_PAUSE_MS) {
       this.#unevenAt = now;
-      this.#events.state(State.Uneven, `frames come up to ${status.netJitter} ms late`);
+      this.#events.state(State.Uneven, `frames come unevenly, by ${status.netJitter} ms`);
     }
     this.#misses = misses;
   }

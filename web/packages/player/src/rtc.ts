@@ -40,7 +40,7 @@ class Rtc implements Engine {
   /** What the server ended it with, while only the close can say what it means. */
   #lastWords: Status | null = null;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
-  #askedAt = 0;
+  /** When something came last; while it is not played yet, when that was asked for. */
   #heardAt = 0;
   #tickedAt = 0;
   #reportAt = 0;
@@ -134,10 +134,10 @@ class Rtc implements Engine {
       clockOffset: () => this.#clock.offset,
     });
     this.#say();
-    this.#tell(State.Connected, 'connected to the server');
+    this.#tell(State.Connected, 'connected');
     if (this.#isOver) return;
     if (this.#isPaused) this.pause();
-    this.#askedAt = performance.now();
+    this.#heardAt = performance.now();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -149,7 +149,7 @@ class Rtc implements Engine {
   readonly #gone: Parameters<typeof Connection.open>[1]['gone'] = (header) => this.#program?.gone(header);
 
   #hear(bytes: Uint8Array): void {
-    this.#heardAt = performance.now();
+    if (this.#session?.isRunning) this.#heardAt = performance.now();
     for (const event of this.#session?.handleBytes(bytes) ?? []) {
       this.#on(event);
       if (this.#isOver) return;
@@ -160,9 +160,10 @@ class Rtc implements Engine {
   #on(event: SessionEvent): void {
     switch (event.kind) {
       case 'started':
-        this.#clock = new Clock(performance.now());
-        this.#reportAt = performance.now() + REPORT_MS;
-        this.#tell(State.StreamBegins, 'the server begins to send');
+        this.#heardAt = performance.now();
+        this.#clock = new Clock(this.#heardAt);
+        this.#reportAt = this.#heardAt + REPORT_MS;
+        this.#tell(State.StreamBegins, 'it begins');
         break;
       case 'config':
         this.#program?.config(event.message);
@@ -177,10 +178,10 @@ class Rtc implements Engine {
         this.#session?.answerClock(event.id, event.asked, Date.now());
         break;
       case 'status':
-        if (event.status.code === INSUFFICIENT) this.#tell(State.Uneven, 'the path is too narrow for the stream');
+        if (event.status.code === INSUFFICIENT) this.#tell(State.Uneven, 'the path is too narrow');
         break;
       case 'reconnect':
-        this.#end({ kind: 'lost', code: State.ServerClosed, message: 'the server asks to connect anew' });
+        this.#end({ kind: 'lost', code: State.ServerClosed, message: 'the server has closed' });
         break;
       case 'refused':
       case 'ended':
@@ -203,22 +204,21 @@ class Rtc implements Engine {
   #tick(): void {
     const now = performance.now();
     // A page that has slept hears first what has come meanwhile.
-    if (now - this.#tickedAt > SLEPT_MS) this.#heardAt = this.#askedAt = now;
+    if (now - this.#tickedAt > SLEPT_MS) this.#heardAt = now;
     this.#tickedAt = now;
     this.#program?.tick();
-    if (this.#program === null || this.#isOver) return;
-    if (!this.#session?.isRunning) {
-      if (now - this.#askedAt < ANSWER_MS_MAX || this.#lastWords !== null) return;
-      this.#end({ kind: 'lost', code: State.HandshakeFailed, message: 'the server does not answer' });
+    const session = this.#session;
+    if (session === null || this.#program === null || this.#isOver) return;
+    const { isRunning } = session;
+    if (now - this.#heardAt > (isRunning ? SILENCE_MS : ANSWER_MS_MAX)) {
+      const code = isRunning ? State.TransportFailed : State.HandshakeFailed;
+      this.#end({ kind: 'lost', code, message: 'nothing comes any more' });
       return;
     }
-    if (now - this.#heardAt > SILENCE_MS) {
-      this.#end({ kind: 'lost', code: State.TransportFailed, message: 'the server is silent' });
-      return;
-    }
+    if (!isRunning) return;
     const question = this.#clock.pollQuestion(now);
-    if (question !== null) this.#session.askClock(question, now);
-    if (now >= this.#reportAt) this.#sendReport(now, this.#session, this.#program);
+    if (question !== null) session.askClock(question, now);
+    if (now >= this.#reportAt) this.#sendReport(now, session, this.#program);
     this.#say();
   }
 
@@ -239,7 +239,7 @@ class Rtc implements Engine {
   #say(): void {
     const bytes = this.#session?.pollTransmit();
     if (!bytes || !this.#connection || this.#connection.say(bytes) || this.#isOver) return;
-    this.#end({ kind: 'lost', code: State.TransportFailed, message: 'the server does not read what it is told' });
+    this.#end({ kind: 'lost', code: State.TransportFailed, message: 'the server does not read' });
   }
 
   #tell(code: State, message: string, details?: Details): void {

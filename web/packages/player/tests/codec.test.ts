@@ -88,6 +88,21 @@ describe('sound', () => {
     }
   });
 
+  it('reads the size in a key frame of VP9, and in no other picture', () => {
+    for (const [frame, size] of [
+      // As libvpx writes them: 8 bits of 4:2:0; and 10 bits.
+      ['82498342 0013f00b 36', { width: 320, height: 180 }],
+      ['92498342 0009f805 9b', { width: 320, height: 180 }],
+      ['86000000 0013f00b 36', null],
+      ['8a498342 0013f00b 36', null],
+      ['82498343 0013f00b 36', null],
+      ['82498342 0013', null],
+      ['', null],
+    ] as const) {
+      expect(vp9.frameSize(bytesOf(frame)), frame).toEqual(size);
+    }
+  });
+
   it('knows how long a packet of Opus is', () => {
     for (const [packet, samples] of [
       ['', 0],

@@ -24,23 +24,20 @@ export function unboxed(record: Uint8Array): Uint8Array {
   return isBoxed ? record.subarray(4) : record;
 }
 
-/** Width and height of a key frame; `null` of any other. */
+/** Width and height of a key frame of 4:2:0, which is profile 0 or, with more than 8 bits, 2; `null` of any other. */
 export function frameSize(frame: Uint8Array): { width: number; height: number } | null {
   return attempt(() => {
     const b = new Bits(frame);
-    if (b.u(2) !== 2) return null;
-    const profile = Number(b.bit()) + 2 * Number(b.bit());
-    if (profile === 3) b.skip(1);
-    const [isRepeated, isInter] = [b.bit(), b.bit()];
+    const front = b.u(6);
     b.skip(2);
-    if (isRepeated || isInter || b.u(24) !== SYNC) return null;
-    if (profile >= 2) b.skip(1);
-    const isRgb = b.u(3) === COLOUR_RGB;
-    if (isRgb) b.skip(profile % 2 === 1 ? 1 : 0);
-    else b.skip(profile % 2 === 1 ? 4 : 1);
+    if ((front !== KEY && front !== KEY_OF_2) || b.u(24) !== SYNC) return null;
+    // How many bits where there may be more; the colours, and their range.
+    b.skip(front === KEY ? 4 : 5);
     return { width: b.u(16) + 1, height: b.u(16) + 1 };
   });
 }
 
+/** `| marker:2 = 2 | profile, its low bit first:2 | shown again:1 | refers to others:1 |` */
+const KEY = 0b100000;
+const KEY_OF_2 = 0b100100;
 const SYNC = 0x498342;
-const COLOUR_RGB = 7;

@@ -253,7 +253,7 @@ export const Close = {
 export const Reset = { Late: 0x10, Superseded: 0x11, Gated: 0x12, TrackOff: 0x13 } as const;
 
 function feedback(body: Uint8Array, bytes: number): DataView {
-  if (body.length < bytes) throw new Misbehaved('feedback is cut short');
+  if (body.length < bytes) throw new Misbehaved('a message is cut short');
   return viewOf(body);
 }
 

@@ -79,7 +79,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
     timestamp: view.getUint32(12),
     ingest: bits & Bit.Ingest ? Number(view.getBigUint64(16)) / 1000 : null,
   };
-  if (!isPossible(header)) throw new Misbehaved('the numbers of a message of media cannot be');
+  if (!isPossible(header)) throw new Misbehaved('numbers of media that cannot be');
   return header;
 }
 
@@ -145,7 +145,7 @@ export class StreamReader {
   finish(): Media | null {
     const length = this.#held.length;
     if (this.#shape === 'burst' && length === 0) return null;
-    if (this.#header === null) throw new Misbehaved('a stream of media is cut short');
+    if (this.#header === null) throw new Misbehaved('a message is cut short');
     return split(this.#header, this.#held.take(length));
   }
 
@@ -162,7 +162,7 @@ export class StreamReader {
   #next(): Media | null {
     if (this.#held.length < LENGTH_BYTES) return null;
     const length = viewOf(this.#held.bytes).getUint32(0);
-    if (length < HEADER_BYTES) throw new Misbehaved('a message of a burst is shorter than its header');
+    if (length < HEADER_BYTES) throw new Misbehaved('a message of media ends within its header');
     this.#check(length - HEADER_BYTES);
     if (this.#held.length < LENGTH_BYTES + length) return null;
     const message = this.#held.take(LENGTH_BYTES + length).subarray(LENGTH_BYTES);

@@ -41,7 +41,7 @@ export class MseSink {
 
   constructor(document: Document, kinds: Kinds, events: SinkEvents) {
     const Source = sourceClass();
-    if (Source === null) throw new Error('there are no Media Source Extensions');
+    if (Source === null) throw new Error('this browser has no Media Source Extensions');
     this.#kinds = kinds;
     this.#events = events;
     this.#source = new Source();

@@ -49,7 +49,7 @@ async function run(url: string, receiver: Receiver, asked: Asked): Promise<End> 
 
 /** The server says why in JSON: `{"error":"auth-expired","message":"..."}`. */
 async function refused(response: Response): Promise<End> {
-  const body: unknown = await textOf(response, REFUSAL_CHARS_MAX)
+  const body: unknown = await textOf(response)
     .then(JSON.parse)
     .catch(() => null);
   return refusal(response.status, field(body, 'error', REASON_CHARS_MAX), field(body, 'message', SENTENCE_CHARS_MAX));
@@ -59,6 +59,3 @@ function field(body: unknown, name: string, charsMax: number): string {
   const value = typeof body === 'object' && body !== null ? Object.getOwnPropertyDescriptor(body, name)?.value : '';
   return typeof value === 'string' ? worded(value, charsMax) : '';
 }
-
-/** A word and a sentence, with room for much that nobody asked for. */
-const REFUSAL_CHARS_MAX = 16_384;

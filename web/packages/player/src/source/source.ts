@@ -30,17 +30,16 @@ export function refusal(status: number, reason: string, sentence: string): End {
 }
 
 /** The text of an answer: cut off where it is longer than it can be. */
-export async function textOf(answer: Response, charsMax: number): Promise<string> {
+export async function textOf(answer: Response): Promise<string> {
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: '' };
+  while (reader && text.length <= ANSWER_CHARS_MAX) {
+    const { done, value } = await reader.read();
     if (done) return text;
     text += value;
-    if (text.length <= charsMax) continue;
-    await reader?.cancel();
-    return text;
   }
+  await reader?.cancel();
+  return text;
 }
 
 /** A word and a sentence are shown to people: letters only, and no more than fits. */
@@ -49,5 +48,7 @@ export function worded(text: string, charsMax: number): string {
   return text.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').slice(0, charsMax);
 }
 
+/** A place, or a refusal with its reason, with room for much that nobody asked for. */
+const ANSWER_CHARS_MAX = 16_384;
 export const REASON_CHARS_MAX = 64;
 export const SENTENCE_CHARS_MAX = 300;

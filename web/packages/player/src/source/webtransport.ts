@@ -37,8 +37,8 @@ export async function discover(origin: string, signal: AbortSignal): Promise<Dis
   });
   if (answer.status === 404) throw new Unreachable('no-udp', 'the server does not serve RTMP over UDP');
   if (!answer.ok) throw new Unreachable('no-server', `/ull: ${answer.status}`);
-  const found = readDiscovery(await textOf(answer, DISCOVERY_CHARS_MAX));
-  if (found === null) throw new Unreachable('no-udp', '/ull does not say where RTMP over UDP is');
+  const found = readDiscovery(await textOf(answer));
+  if (found === null) throw new Unreachable('no-udp', '/ull does not say where it is');
   return found;
 }
 
@@ -175,7 +175,7 @@ export class Connection {
     const hold = (bytes: number) => {
       this.#heldBytes += bytes - held;
       held = bytes;
-      if (this.#heldBytes > HELD_BYTES_MAX) throw new Misbehaved('too much of messages that are not whole');
+      if (this.#heldBytes > HELD_BYTES_MAX) throw new Misbehaved('too much that is not whole');
     };
     const isWhole = await this.#read(stream, (chunk) => {
       for (const media of message.read(chunk)) this.#events.media(media);
@@ -261,7 +261,6 @@ const RESET = { done: null, value: undefined } as const;
 const SHA256 = /^[0-9a-f]{64}$/i;
 /** Two are shown; some more may be one day. */
 const HASHES_MAX = 8;
-const DISCOVERY_CHARS_MAX = 16_384;
 /** A key frame of 8K at its largest is less. */
 const BODY_BYTES_MAX = 4 << 20;
 /** Of all messages that are not whole: four of the longest, and more than any path holds. */

@@ -118,7 +118,7 @@ describe('media', () => {
     expect(() => read(8, bytesOf('07'), new Uint8Array(23)), 'before the end').toThrow('kind');
     const reader = new StreamReader(8);
     expect(() => [...reader.read(bytesOf('7f ffffffff'))], 'on its word').toThrow('too long');
-    expect(() => read(8, bytesOf('7f 00000017'))).toThrow('shorter');
+    expect(() => read(8, bytesOf('7f 00000017'))).toThrow('within its header');
     expect(() => read(8, bytesOf('7f 0000'))).toThrow('cut short');
   });
 
