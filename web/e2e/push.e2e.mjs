@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { SHOTS } from './lib.mjs';
 import { beauty, colours, mirrors } from './push/looks.mjs';
 import { openRoom } from './push/room.mjs';
-import { hidden, musicAndPause } from './push/sounds.mjs';
-import { devices, insecure, screen } from './push/sources.mjs';
+import { hidden, music, musicAndPause } from './push/sounds.mjs';
+import { asked, devices, insecure, screen } from './push/sources.mjs';
 import {
   keyRequest,
   leaves,
@@ -40,10 +40,12 @@ const ALONE = {
 };
 const TOGETHER = {
   'music is heard, and a pause is black and silent': musicAndPause,
+  'music begins and ends where it is told to': music,
   'the tab is hidden and comes back': hidden,
   'the server restarts': serverRestarts,
   'the server refuses': refused,
   'devices are denied, and unplugged': devices,
+  'an attribute changes while the browser asks': asked,
   'the page is not secure': insecure,
   'the screen is shared, ended and refused': screen,
   'skin is smoothed, and grass is not': beauty,

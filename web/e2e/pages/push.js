@@ -31,6 +31,7 @@ if (mediaDevices) {
   mediaDevices.getUserMedia = async (constraints) => {
     const name = lab.denies?.find((kind) => constraints[kind]);
     if (name) throw new DOMException('', 'NotAllowedError');
+    await lab.asking;
     return note(await ask(constraints));
   };
   const share = mediaDevices.getDisplayMedia.bind(mediaDevices);
@@ -51,6 +52,8 @@ let codes = [];
 globalThis.lab = {
   /** What is denied: `audio`, `video`, `screen`. */
   denies: null,
+  /** Devices are given when this resolves: so long people are asked. */
+  asking: null,
   opened,
   /** As if devices of this kind were unplugged, or capture ended from outside. */
   unplug(kind) {

@@ -39,6 +39,36 @@ export async function musicAndPause(page, room) {
   return { pausedKbps };
 }
 
+/** From and to moments of a file, with a pause; and what is no file. */
+export async function music(page, room) {
+  await page.pushes(await room.urls());
+  const progress = () => page.evaluate(() => lab.events('bgmprogress').map((event) => event.progress));
+  const call = (name, options) => page.evaluate(([name, options]) => lab.element()[name](options), [name, options]);
+  // Of a server that answers with all of a file a browser plays its beginning; this is a file that it has.
+  const url = await page.evaluate(async () => URL.createObjectURL(await (await fetch('/media/music.wav')).blob()));
+  await call('playBGM', { url, startTimeMs: 10_000, endTimeMs: 13_000 });
+  await until(async () => (await progress()).length > 2, 5000, 'it tells where it is');
+  await call('pauseBGM');
+  const before = await progress();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const after = await progress();
+  // A last one is told as it halts.
+  assert.ok(after.length - before.length <= 1, `it does not go on: ${after}`);
+  await call('resumeBGM');
+  const ended = () => page.evaluate(() => lab.events('bgmcomplete').length);
+  await until(async () => (await ended()) === 1, 10_000, 'it has ended');
+  const all = await progress();
+  assert.ok(all[0] >= 10_000 && all[0] < 12_000 && all.at(-1) >= 13_000 && all.at(-1) < 14_000, `${all}`);
+  assert.equal((await page.evaluate(() => lab.events('bgmstart'))).length, 1);
+  await assert.rejects(call('playBGM', { url: '/media/none.wav' }), 'what is not there is not played');
+  await page.says(10003);
+  assert.deepEqual(
+    (await page.evaluate(() => lab.events('error'))).map(({ errCode }) => errCode),
+    [10003],
+  );
+  return { progress: all };
+}
+
 /** In the background viewers see the waiting image and hear nothing, if that was asked for; then what is there. */
 export async function hidden(page, room) {
   const urls = await room.urls();

@@ -44,6 +44,32 @@ export async function devices(page, room) {
   return { codes: await page.codes() };
 }
 
+/** What is wished for changes while the browser still asks whether the page may: then that is what opens. */
+export async function asked(page, room) {
+  await page.evaluate(() => {
+    lab.asking = new Promise((resolve) => {
+      lab.answer = resolve;
+    });
+  });
+  await page.mount({ url: (await room.urls()).push, autopush: '' });
+  await page.says(1005);
+  await page.set('enable-agc');
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  assert.deepEqual(await page.codes(), [1005]);
+  await page.evaluate(() => lab.answer());
+  await page.says(1002);
+  await until(() => page.evaluate(() => lab.isLoud()), 5000, 'the microphone is heard');
+  const live = await page.evaluate(() =>
+    lab.opened.tracks
+      .filter(({ readyState }) => readyState === 'live')
+      .map((track) => [track.kind, track.getSettings().autoGainControl ?? null]),
+  );
+  assert.deepEqual(live.sort(), [
+    ['audio', true],
+    ['video', null],
+  ]);
+}
+
 /** A page of `http:` on another host has no devices: it says so, and has ended. */
 export async function insecure(_page, room) {
   const page = await room.openInsecure();

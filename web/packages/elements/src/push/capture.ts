@@ -40,6 +40,8 @@ export class Capture {
   #turn = 0;
   /** The newest opening, until all that it can open is open. */
   #opening: Promise<void> = Promise.resolve();
+  /** Devices were asked for, until they are given or denied. */
+  #asking: Promise<void> = Promise.resolve();
   #retry: ReturnType<typeof setTimeout> | null = null;
   /** What could not be opened, or is gone, and may come. */
   readonly #missing = new Set<'camera' | 'mic'>();
@@ -160,16 +162,25 @@ export class Capture {
 
   /** Answers whether it opened, or nobody wants it any more. */
   async #ask(constraints: MediaStreamConstraints, turn: number, fail: (error: unknown) => void): Promise<boolean> {
-    let stream: MediaStream;
+    // One after the other: people are asked one thing at a time, and a device that is open twice has the settings of
+    // whoever came first.
+    const isWanted = () => turn === this.#turn;
+    const given = this.#asking.then(() => (isWanted() ? navigator.mediaDevices.getUserMedia(constraints) : null));
+    this.#asking = given.then(
+      () => {},
+      () => {},
+    );
+    let stream: MediaStream | null;
     try {
-      stream = await navigator.mediaDevices.getUserMedia(constraints);
+      stream = await given;
     } catch (error) {
-      if (turn !== this.#turn) return true;
+      if (!isWanted()) return true;
       fail(error);
       return false;
     }
+    if (!stream) return true;
     const [video, mic] = [stream.getVideoTracks()[0], stream.getAudioTracks()[0]];
-    if (turn !== this.#turn) {
+    if (!isWanted()) {
       for (const track of stream.getTracks()) track.stop();
       return true;
     }
