@@ -12,7 +12,7 @@ import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { SHOTS } from './lib.mjs';
-import { beauty, colours, mirrors } from './push/looks.mjs';
+import { beauty, colours, mirrors, ownWindow } from './push/looks.mjs';
 import { openRoom } from './push/room.mjs';
 import { hidden, music, musicAndPause } from './push/sounds.mjs';
 import { asked, devices, insecure, screen } from './push/sources.mjs';
@@ -51,6 +51,7 @@ const TOGETHER = {
   'skin is smoothed, and grass is not': beauty,
   'mirrors are where they are asked for': mirrors,
   'filters have their colours': colours,
+  'the preview has a window of its own': ownWindow,
 };
 const AT_ONCE = 2;
 

@@ -46,6 +46,17 @@ function note(stream) {
   return stream;
 }
 
+const TYPES = [
+  'statechange',
+  'netstatus',
+  'error',
+  'audiovolumenotify',
+  'bgmstart',
+  'bgmprogress',
+  'bgmcomplete',
+  'enterpictureinpicture',
+  'leavepictureinpicture',
+];
 const noted = [];
 let codes = [];
 
@@ -71,7 +82,7 @@ globalThis.lab = {
     const element = document.createElement('live-pusher');
     element.id = 'it';
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    for (const type of ['statechange', 'netstatus', 'error', 'audiovolumenotify', 'bgmstart', 'bgmprogress', 'bgmcomplete'])
+    for (const type of TYPES)
       element.addEventListener(type, ({ detail }) => {
         noted.push({ type, detail, at: performance.now() });
         if (type === 'statechange') codes.push(detail.code);

@@ -72,6 +72,29 @@ export async function colours(page) {
   return found;
 }
 
+/** A window of its own, which goes with the element. */
+export async function ownWindow(page) {
+  await preview(page);
+  const events = () =>
+    page.evaluate(() => ['enter', 'leave'].map((word) => lab.events(`${word}pictureinpicture`).length));
+  const isOpen = () => page.evaluate(() => document.pictureInPictureElement !== null);
+  const enter = async () => {
+    // At a click, as browsers have it.
+    await page.mouse.click(50, 50);
+    await page.evaluate(() => lab.element().requestPictureInPicture());
+  };
+  await enter();
+  await until(async () => String(await events()) === '1,0', 5000, 'it has been entered');
+  assert.equal(await isOpen(), true);
+  await page.evaluate(() => lab.element().exitPictureInPicture());
+  await until(async () => String(await events()) === '1,1', 5000, 'it has been left');
+  assert.equal(await isOpen(), false);
+  await enter();
+  assert.equal(await isOpen(), true);
+  await page.evaluate(() => lab.element().remove());
+  await until(async () => !(await isOpen()), 5000, 'it goes with the element');
+}
+
 /** A preview of skin beside grass. */
 async function preview(page) {
   await page.evaluate(() => {
