@@ -121,6 +121,7 @@ export async function openBrowser({ flags = [], ...context } = {}) {
   return {
     browser,
     complaints,
+    profile,
     newPage: () => browser.newPage(),
     async close() {
       await browser.close();
@@ -166,8 +167,9 @@ export async function until(what, ms = 20_000, words = String(what)) {
   }
 }
 
-/** p50, p95, p99 and the greatest of some numbers. */
+/** p50, p95, p99 and the greatest of some numbers; of none there is nothing to say. */
 export function percentiles(numbers) {
+  if (numbers.length === 0) throw new Error('nothing was measured');
   const sorted = [...numbers].sort((a, b) => a - b);
   const at = (p) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
   return { n: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: sorted.at(-1) };

@@ -33,19 +33,21 @@ export function moved(tag, ms) {
 
 /**
  * `streams` are by name: a function that is given each tag and answers it, another, bytes, `null` for nothing, or `END`
- * to close; with `header` it says what the file announces. A tag keeps its moment, whatever is done to it.
+ * to close; `flags` of it say what the file announces, `tags` are others than the file's, and `burstMs` of media come at
+ * once. A tag keeps its moment, whatever is done to it.
  */
-export async function serveCrafted(tags, streams) {
+export async function serveCrafted(file, streams) {
   const server = createServer((request, response) => {
     const name = /^\/live\/([\w-]+)\.flv/.exec(request.url)?.[1];
     const change = streams[name];
     if (!change) return response.writeHead(404, { 'access-control-allow-origin': '*' }).end();
     response.writeHead(200, { 'content-type': 'video/x-flv', 'access-control-allow-origin': '*' });
     response.write(Buffer.from([0x46, 0x4c, 0x56, 1, change.flags ?? 5, 0, 0, 0, 9, 0, 0, 0, 0]));
+    const { tags = file, burstMs = BURST_MS } = change;
     const began = performance.now();
     let next = 0;
     const timer = setInterval(() => {
-      const until = performance.now() - began + BURST_MS;
+      const until = performance.now() - began + burstMs;
       for (; next < tags.length && tags[next].ms <= until; next++) {
         const changed = change(tags[next]);
         if (changed === END) {

@@ -23,7 +23,13 @@ const seen = {
 window.seen = seen;
 /** Of mpegts.js, like our listener's states. */
 const say = (code, message, details = {}) =>
-  seen.states.push({ ms: Math.round(performance.now() - seen.playedAt), code, message, ...details });
+  seen.states.push({ ms: Math.round(performance.now() - seen.playedAt), code, message, ahead: ahead(), ...details });
+
+/** What waits to be shown, s. */
+function ahead() {
+  const video = host.querySelector('video:not([hidden])');
+  return video && video.buffered.length > 0 ? video.buffered.end(video.buffered.length - 1) - video.currentTime : 0;
+}
 
 window.playOurs = (url, options = {}) => {
   begin();
@@ -102,10 +108,8 @@ function watch(video) {
     const shownAt = performance.timeOrigin + performance.now();
     const number = barCode();
     if (number === null) return;
-    const { buffered, currentTime } = video;
-    const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
     const delay = (((shownAt - number * 40) % 60_000) + 60_000) % 60_000;
-    seen.delays.push([Math.round(now - seen.playedAt), Math.round(delay), Math.round(ahead * 1000)]);
+    seen.delays.push([Math.round(now - seen.playedAt), Math.round(delay), Math.round(ahead() * 1000)]);
   }, SAMPLE_MS);
 }
 
