@@ -3,7 +3,7 @@
  * (docs/ref/clock.md), and when each beep begins at the loudspeaker. The player does not know of it.
  */
 
-import { makeRtc, Stage } from '/sdk/rtc.js';
+import { makeRtc, Player, Stage } from '/sdk/rtc.js';
 import { watchDrawing } from './drawn.js';
 
 /** What the test reads. */
@@ -36,6 +36,20 @@ window.play = (place, settings = {}) => {
   window.engine = engine;
   window.stage = stage;
   engine.start();
+};
+
+/** As a page does it: by a URL, and with all that a player adds to an engine. */
+window.playUrl = ({ tcUrl, name, origin }) => {
+  seen.playedAt = performance.now();
+  const listener = {
+    state: (code, message, details) =>
+      seen.states.push({ ms: Math.round(performance.now() - seen.playedAt), code, message, ...details }),
+    status: () => {},
+    volume: (volume) => seen.volumes.push(volume),
+  };
+  const player = new Player(document.getElementById('host'), listener, { mode: 'RTC', httpOrigin: origin });
+  engine = { stop: () => player.destroy(), status: () => player.status };
+  player.play(`${tcUrl}/${name}`);
 };
 
 const statusTimer = setInterval(() => engine && seen.statuses.push(engine.status()), 1000);

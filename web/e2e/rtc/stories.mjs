@@ -8,10 +8,14 @@ import { sleep, until } from '../lib.mjs';
 const CODE = {
   connected: 2001,
   begins: 2002,
+  firstKey: 2003,
   playing: 2004,
+  decoder: 2008,
   sizeChanged: 2009,
   firstPicture: 2032,
+  uneven: 2104,
   hardwareFailed: 2106,
+  missing: 2107,
   connectFailed: 3002,
   handshakeFailed: 3003,
   transportFailed: 3005,
@@ -73,11 +77,11 @@ export class Cast {
   }
 
   /** A page that plays. */
-  async viewer(place, { settings, before } = {}) {
+  async viewer(place, { settings, before, how = 'play' } = {}) {
     const page = await this.newPage();
     await page.goto(this.pageUrl);
     if (before) await page.evaluate(before);
-    await page.evaluate(([where, how]) => window.play(where, how), [place, settings]);
+    await page.evaluate(([name, where, all]) => window[name](where, all), [how, place, settings]);
     return new Viewer(page);
   }
 
@@ -121,6 +125,15 @@ class Viewer {
 }
 
 export const STORIES = {
+  async 'the codes come in their order'(cast) {
+    const viewer = await cast.viewer(await cast.clock(), { how: 'playUrl' });
+    await viewer.hears(CODE.playing);
+    const { connected, begins, firstKey, decoder, sizeChanged, firstPicture, playing } = CODE;
+    const order = [connected, begins, firstKey, decoder, sizeChanged, firstPicture, playing];
+    assert.deepEqual((await viewer.codes()).slice(0, order.length), order);
+    await viewer.quits();
+  },
+
   async 'a wrong signature is refused, with the word for it, every time'(cast) {
     const place = await cast.clock();
     const name = place.name.replace(/txSecret=./, (found) => `txSecret=${found.endsWith('0') ? '1' : '0'}`);
@@ -318,6 +331,21 @@ export const PATH_STORIES = {
     await viewer.quits();
   },
 
+  async 'what is late, and what is missing, is told'(cast) {
+    const viewer = await cast.viewer(await cast.clock());
+    await viewer.hears(CODE.playing);
+    await sleep(1000);
+    cast.relay.path.cut = true;
+    await sleep(2500);
+    cast.relay.path.cut = false;
+    await viewer.hears(CODE.missing);
+    await viewer.hears(CODE.uneven);
+    const from = (await viewer.seen()).pictures.length;
+    await until(async () => (await viewer.seen()).pictures.length > from + 20, 8000, 'pictures again');
+    assert.deepEqual((await viewer.seen()).ends, []);
+    await viewer.quits();
+  },
+
   async 'half a second of nothing is made good'(cast) {
     const viewer = await cast.viewer(await cast.clock());
     await viewer.hears(CODE.playing);
@@ -365,9 +393,14 @@ export function lateness(pictures) {
 
 /** Picture minus sound, ms, for each beep: when the picture of that second was drawn, less when the beep began. */
 export function offsets({ pictures, beeps }) {
+  return allOffsets({ pictures, beeps }).filter((apart) => Math.abs(apart) < 500);
+}
+
+/** The same, also of beeps that have no picture near them. */
+export function allOffsets({ pictures, beeps }) {
   const first = pictures.filter(([, number]) => number !== null && number % 25 === 0);
   const nearest = (beep) => first.map(([at]) => at - beep).sort((a, b) => Math.abs(a) - Math.abs(b))[0];
-  return beeps.map(nearest).filter((apart) => apart !== undefined && Math.abs(apart) < 500);
+  return beeps.map((beep) => nearest(beep) ?? Number.POSITIVE_INFINITY);
 }
 
 function around(ms, turn) {
