@@ -157,12 +157,10 @@ async function gather(stream) {
   return Buffer.concat(chunks);
 }
 
-/** The pieces of 50 ms in the midst of what is not as good as silent: where it begins and ends is every frequency. */
-export function loudOf(samples, rate = 16_000) {
-  const length = rate / 20;
+/** The pieces in the midst of what is not as good as silent: where it begins and ends is every frequency. */
+export function loudOf(samples, rate = 16_000, pieceMs = 50) {
   const isLoud = (piece) => piece.reduce((sum, it) => sum + it * it, 0) > piece.length * LOUD ** 2;
-  const count = Math.floor(samples.length / length);
-  const pieces = Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
+  const pieces = piecesOf(samples, (rate * pieceMs) / 1000);
   const loud = pieces.map(isLoud);
   const inner = pieces.filter((_, n) => loud[n - 1] && loud[n] && loud[n + 1]);
   return Int16Array.from(inner.flatMap((piece) => [...piece]));
@@ -171,12 +169,15 @@ export function loudOf(samples, rate = 16_000) {
 /** Of 32 767: what an encoder makes of silence is far below, a voice far above. */
 const LOUD = 1500;
 
-/** In what part of a sound's pieces of 50 ms a tone is most of what is heard. A machine that is busy makes gaps. */
-export function toneShare(samples, hz, rate = 16_000) {
-  const length = rate / 20;
+/** In what part of a sound's pieces a tone is most of what is heard. A machine that is busy makes gaps. */
+export function toneShare(samples, hz, rate = 16_000, pieceMs = 50) {
+  const pieces = piecesOf(samples, (rate * pieceMs) / 1000);
+  return pieces.filter((piece) => powerShare(piece, hz, rate) > 0.8).length / Math.max(1, pieces.length);
+}
+
+function piecesOf(samples, length) {
   const count = Math.floor(samples.length / length);
-  const pieces = Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
-  return pieces.filter((piece) => powerShare(piece, hz, rate) > 0.8).length / Math.max(1, count);
+  return Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
 }
 
 /** How much of a sound's power is at a frequency, 0 to 1 (Goertzel). */
