@@ -31,6 +31,9 @@ const NETSTATUS = [
   'audioCacheThreshold',
 ];
 
+/** More than nothing while a stream with sound plays. */
+const COUNTED = ['videoBitrate', 'audioBitrate', 'videoFPS', 'videoGOP', 'netSpeed', 'netQualityLevel', 'audioCache'];
+
 const CHECKS = {
   'plays the clock in both modes': playsTheClock,
   'bad attributes warn once and mean their defaults': badAttributes,
@@ -38,6 +41,7 @@ const CHECKS = {
   'the tab is hidden and comes back': tabHidden,
   'the element moves, and leaves': movesAndLeaves,
   'words that are meant to be scripts': hostileWords,
+  'a page that is not secure is told so, and plays live': notSecure,
 };
 await runChecks('elements', CHECKS, process.argv[2]);
 console.log('the elements do what pages ask');
@@ -61,6 +65,13 @@ async function playsTheClock(page, { server, clock }) {
       [],
       'keys of netstatus',
     );
+    const missing = async () => {
+      const now = await page.info(name);
+      return COUNTED.filter((key) => !(now[key] > 0));
+    };
+    await until(async () => (await missing()).length === 0, 10_000, `${name} counts`).catch(async (error) => {
+      throw new Error(`${error.message}: not ${await missing()}`);
+    });
   }
   const shot = await page.evaluate(async () => {
     const { tempImagePath, width, height, errMsg, blob } = await lab.element('rtc').snapshot({ quality: 'compressed' });
@@ -245,4 +256,18 @@ async function hostileWords(page, { server, folder }) {
   assert.equal(await page.evaluate(() => globalThis.harmed), 0);
   await page.screenshot({ path: join(SHOTS, 'elements-hostile.png') });
   await push.stop();
+}
+
+/** A browser gives WebTransport to secure pages only: live mode is what is left. */
+async function notSecure(_, { server, clock, openElsewhere }) {
+  const page = await openElsewhere();
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  await page.mount('it', { src: clock, mode: 'RTC', autoplay: '', muted: '', 'http-origin': server.origin });
+  await page.hears('it', [-2302, 2004]);
+  const said = (await page.events('it')).filter(({ detail }) => detail.code === -2302).map(({ detail }) => detail);
+  assert.deepEqual([said.length, said[0].reason], [1, 'not-supported']);
+  assert.match(said[0].message, /not secure/);
+  await until(async () => (await page.info('it'))?.transport === 'flv', 5000, 'live mode');
+  await page.moves('it');
+  await page.close();
 }

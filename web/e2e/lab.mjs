@@ -12,12 +12,12 @@ export async function openLab() {
   return {
     origin: served.origin,
     close: served.close,
-    /** A page in a browser of `openBrowser`, with more methods: what it hears, counts and shows. */
-    async open(shell) {
+    /** A page in a browser of `openBrowser`, with more methods: what it hears, counts and shows; by another name of us. */
+    async open(shell, host = '127.0.0.1') {
       const page = await shell.newPage();
       const warnings = [];
       page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()));
-      await page.goto(`${served.origin}/pages/elements.html`);
+      await page.goto(`${served.origin.replace('127.0.0.1', host)}/pages/elements.html`);
       await page.waitForFunction(() => globalThis.lab && customElements.get('live-player'));
       return Object.assign(page, methods(page), { warnings });
     },

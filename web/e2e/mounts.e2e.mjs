@@ -6,10 +6,9 @@
  */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { openLab } from './lab.mjs';
-import { openBrowser, SHOTS, sleep, startDemo, until } from './lib.mjs';
+import { openBrowser, sleep, startDemo, until } from './lib.mjs';
+import { Report } from './report.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 50);
 /** What a round leaves behind when it leaves nothing is noise: so much for all rounds after the first ten, bytes. */
@@ -51,7 +50,8 @@ try {
   console.log('opened, and closed:', Object.fromEntries(opened));
   console.log('still held:', held);
   console.log('heap, MB:', heaps.map((bytes) => (bytes / 1e6).toFixed(2)).join(' '));
-  await writeFile(join(SHOTS, 'mounts.json'), JSON.stringify({ rounds: ROUNDS, opened, held, heaps }, null, 2));
+  const report = new Report('mounts', { rounds: ROUNDS, opened, held, heaps });
+  await report.write();
   // The last one may stand in a register or a cache.
   for (const [kind, count] of Object.entries(held)) assert.ok(count <= 1, `${count} of ${kind} are held`);
   assert.ok(heaps.at(-1) - heaps[0] < GROWTH_MAX, `the heap grows: ${heaps}`);

@@ -13,6 +13,7 @@ const CODE = {
   decoder: 2008,
   sizeChanged: 2009,
   firstPicture: 2032,
+  worse: 2101,
   uneven: 2104,
   hardwareFailed: 2106,
   missing: 2107,
@@ -130,7 +131,9 @@ export const STORIES = {
     await viewer.hears(CODE.playing);
     const { connected, begins, firstKey, decoder, sizeChanged, firstPicture, playing } = CODE;
     const order = [connected, begins, firstKey, decoder, sizeChanged, firstPicture, playing];
-    assert.deepEqual((await viewer.codes()).slice(0, order.length), order);
+    // A machine that is busy is told of besides.
+    const said = (await viewer.codes()).filter((code) => code < CODE.worse);
+    assert.deepEqual(said.slice(0, order.length), order);
     await viewer.quits();
   },
 
