@@ -27,6 +27,7 @@ pub mod store;
 pub mod urls;
 
 pub use auth::SetupToken;
+pub use compat::weapp::DemoRoom;
 pub use console::{Console, NoConsole, Parts, Tasks};
 pub use register::Register;
 

@@ -3,16 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
-use thalweg_access::{PolicyHandle, Reason};
+use thalweg_access::{Action, PolicyHandle, Reason};
 use thalweg_console::clock::SystemClock;
 use thalweg_console::demo::Demo;
 use thalweg_console::hooks::post::{Client, Post};
 use thalweg_console::hooks::target::Allow;
 use thalweg_console::remote::{self, Remote};
-use thalweg_console::{Console, Parts, Tasks};
+use thalweg_console::{Console, DemoRoom, Parts, Tasks};
 use thalweg_server::remote::{Question, RemoteAuth};
 use thalweg_server::{More, Pages, Reloader, Server};
 
@@ -87,6 +87,8 @@ pub(crate) struct House {
     /// What changes the accounts, where they are the configuration's.
     policy: Option<Arc<PolicyHandle>>,
     console: Option<(Console, Tasks)>,
+    /// Filled in when it is a demo that runs.
+    room: Arc<OnceLock<DemoRoom>>,
 }
 
 impl House {
@@ -97,7 +99,8 @@ impl House {
             let policy = PolicyHandle::new((*setup.policy).clone());
             let server = Server::load(setup.config.clone(), policy.reader())?;
             setup.bind(&server)?;
-            return Ok(House { server, setup, policy: Some(Arc::new(policy)), console: None });
+            let (policy, console, room) = (Some(Arc::new(policy)), None, Arc::default());
+            return Ok(House { server, setup, policy, console, room });
         };
         let allow = Allow::parse(&setup.config.console.callback_allow);
         let allow = allow.context("in console.callback_allow of the configuration")?;
@@ -106,14 +109,16 @@ impl House {
         let (hub, node) = (server.hub().clone(), server.hub().events().node());
         let remote = Remote::new(Arc::clone(&post), Arc::new(SystemClock), &node);
         books.register.tell(remote.clone());
-        let server = server.with_remote(Arc::new(Asks(remote.clone())));
+        let room = Arc::<OnceLock<DemoRoom>>::default();
+        let asks = Asks { remote: remote.clone(), room: Arc::clone(&room) };
+        let server = server.with_remote(Arc::new(asks));
         setup.bind(&server)?;
         let Books { store, register } = books;
         let counts_waiting_max = setup.config.limits.counts_waiting_max;
         let places = setup.places();
         let parts = Parts { hub, store, register, places, post, remote, counts_waiting_max };
         let console = Console::new(parts).await.context("in the store of accounts")?;
-        Ok(House { server, setup, policy: None, console: Some(console) })
+        Ok(House { server, setup, policy: None, console: Some(console), room })
     }
 
     /// Where the first administrator begins, while there is none.
@@ -133,7 +138,7 @@ impl House {
 
     /// Runs until it is to stop; the demo's page is there if there is one.
     pub(crate) async fn run(self, demo: Option<&Demo>, stop: impl Future<Output = ()>) {
-        let House { server, console, .. } = self;
+        let House { server, console, room, .. } = self;
         let public = demo.map(thalweg_console::demo::router).unwrap_or_default();
         let public = public.merge(thalweg_console::sdk_router());
         match console {
@@ -147,7 +152,10 @@ impl House {
                 });
                 let public = public.merge(thalweg_console::public_router(&console));
                 let public = match demo {
-                    Some(_) => public.merge(thalweg_console::demo_router(&console, CLOCK)),
+                    Some(_) => {
+                        let _ = room.set(DemoRoom::new(&console));
+                        public.merge(thalweg_console::demo_router(&console, CLOCK))
+                    }
                     None => public,
                 };
                 let (over, is_over) = tokio::sync::oneshot::channel::<()>();
@@ -164,7 +172,11 @@ impl House {
 
 /// Asks accounts' own back ends, for the server: neither it nor the console knows the other.
 #[derive(Debug)]
-struct Asks(Remote);
+struct Asks {
+    remote: Remote,
+    /// Of a demo, whose streams are anybody's.
+    room: Arc<OnceLock<DemoRoom>>,
+}
 
 impl RemoteAuth for Asks {
     fn ask(
@@ -172,7 +184,13 @@ impl RemoteAuth for Asks {
         question: Question,
     ) -> Pin<Box<dyn Future<Output = Result<(), Reason>> + Send + 'static>> {
         let Question { action, account, app, stream, query, peer, protocol } = question;
-        self.0.ask(&remote::Question { action, account, app, stream, query, peer, protocol })
+        if let Some(room) = self.room.get()
+            && action == Action::Push
+            && let Err(reason) = room.may_begin(&account, &stream)
+        {
+            return Box::pin(std::future::ready(Err(reason)));
+        }
+        self.remote.ask(&remote::Question { action, account, app, stream, query, peer, protocol })
     }
 }
 

@@ -49,7 +49,7 @@ fn whatever_was_acknowledged_is_there_and_was_told_after_kills() {
         let (_, body) = console.get("/api/v1/history?page_size=300");
         body["publications"].as_array().unwrap().clone()
     };
-    wait_until("all that began has ended", || history().iter().all(|p| !p["end"].is_null()));
+    wait_until("all that began has ended", || history().iter().all(|p| !p["ended"].is_null()));
     let history = history();
     assert!(history.len() as u64 >= ROUNDS, "{history:?}");
     let sequences = || history.iter().map(|p| p["sequence"].as_str().unwrap());

@@ -13,7 +13,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
-use thalweg_hub::address_of;
+use thalweg_access::Reason;
+use thalweg_hub::{StreamSnapshot, address_of};
 
 use crate::api::ApiError;
 use crate::api::guard::Peer;
@@ -41,8 +42,34 @@ struct Demo {
     console: Console,
     clock: &'static str,
     limiter: Arc<Limiter<Option<IpAddr>>>,
-    /// Streams of the button's that may still be pushed, and until when their URLs are good.
+    /// Streams of the button's that may begin at any moment, and until when their places are kept.
     given: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+/// The streams of the button's that are live: no more of them begin than there is room for.
+#[derive(Debug)]
+pub struct DemoRoom {
+    console: Console,
+}
+
+impl DemoRoom {
+    /// The room of a console's demo.
+    pub fn new(console: &Console) -> DemoRoom {
+        DemoRoom { console: console.clone() }
+    }
+
+    /// Whether a stream may begin.
+    ///
+    /// # Errors
+    /// [`Reason::Full`] when it is one of the button's, and twenty are live.
+    pub fn may_begin(&self, account: &str, name: &str) -> Result<(), Reason> {
+        let prefix = prefix(&bizid(&self.console));
+        let is_one = account == bizid(&self.console) && name.starts_with(&prefix);
+        match is_one && live(&self.console, &prefix).len() >= LIVE_MAX {
+            true => Err(Reason::Full),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A URL to push to and those to watch it, as the vendor's demo names them. HLS is not served, and so not
@@ -64,16 +91,16 @@ struct AccUrl {
 
 async fn push_url(State(demo): State<Demo>, Peer(peer): Peer) -> Result<Response, ApiError> {
     demo.take_turn(peer)?;
-    let bizid = demo.bizid();
-    let prefix = format!("{bizid}_{NAME}");
+    let bizid = bizid(&demo.console);
+    let prefix = prefix(&bizid);
     let [a, b, c, d, e, f] = random::<6>()?;
     let name = format!("{prefix}{}_{}", HEXLOWER.encode(&[a, b, c, d]), HEXLOWER.encode(&[e, f]));
     let policy = demo.console.inner.register.reader().get();
     let signer = Signer { policy: &policy, places: &demo.console.inner.places };
     let now = now_unix_s();
     let wish = |valid| Wish { account: Some(bizid.clone()), ..Wish::new(&name, now, valid) };
-    let (push, play) = (signer.push(&wish(PUSH_VALID))?, signer.play(&wish(VALID))?);
-    demo.give(&prefix, &name, now, push.until_unix_s)?;
+    let (push, play) = (signer.push(&wish(VALID))?, signer.play(&wish(VALID))?);
+    demo.give(&prefix, &name, now)?;
     Ok(answer(TestUrls {
         url_push: push.rtmp,
         url_play_flv: play.flv,
@@ -86,7 +113,8 @@ async fn acc_url(State(demo): State<Demo>, Peer(peer): Peer) -> Result<Response,
     demo.take_turn(peer)?;
     let policy = demo.console.inner.register.reader().get();
     let signer = Signer { policy: &policy, places: &demo.console.inner.places };
-    let wish = Wish { account: Some(demo.bizid()), ..Wish::new(demo.clock, now_unix_s(), VALID) };
+    let wish =
+        Wish { account: Some(bizid(&demo.console)), ..Wish::new(demo.clock, now_unix_s(), VALID) };
     let rtc = signer.play(&wish)?.rtc;
     let rtc = rtc.ok_or_else(|| ApiError::not_found("URL for RTC mode: UDP is off here"))?;
     Ok(answer(AccUrl { url_rtmpacc: rtc.url }))
@@ -99,25 +127,20 @@ fn answer(body: impl Serialize) -> Response {
 }
 
 impl Demo {
-    fn bizid(&self) -> String {
-        self.console.books().accounts.first().map(|a| a.bizid.clone()).unwrap_or_default()
-    }
-
-    /// Counts a stream among those that are live, or may be by a URL that is good.
-    fn give(&self, prefix: &str, name: &str, now: u64, until: u64) -> Result<(), ApiError> {
-        let live = self.console.inner.hub.snapshot(Instant::now()).streams;
-        let live = live.iter().filter(|s| s.publisher.is_some()).map(|s| &*s.key.name);
+    /// Keeps a place for a stream, if there is one.
+    fn give(&self, prefix: &str, name: &str, now: u64) -> Result<(), ApiError> {
+        let live = live(&self.console, prefix);
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given.retain(|_, until| *until > now);
-        let others = live.filter(|name| name.starts_with(prefix) && !given.contains_key(*name));
-        if others.count() + given.len() >= LIVE_MAX {
+        given.retain(|name, until| {
+            *until > now && !live.iter().any(|live| *live.key.name == **name)
+        });
+        if live.len() + given.len() >= LIVE_MAX {
             let words = format!(
-                "{LIVE_MAX} streams of this demo are live, or may be by a URL that is still good: wait \
-                 until one is over"
+                "{LIVE_MAX} streams of this demo are live, or about to be: wait until one is over"
             );
-            return Err(ApiError::too_many(words, 60));
+            return Err(ApiError::too_many(words, KEPT_S));
         }
-        given.insert(name.to_owned(), until);
+        given.insert(name.to_owned(), now + KEPT_S);
         Ok(())
     }
 
@@ -129,13 +152,30 @@ impl Demo {
     }
 }
 
+/// The demo's account.
+fn bizid(console: &Console) -> String {
+    console.books().accounts.first().map(|a| a.bizid.clone()).unwrap_or_default()
+}
+
+/// How names of the button's begin.
+fn prefix(bizid: &str) -> String {
+    format!("{bizid}_{NAME}")
+}
+
+/// Those of the button's that are live.
+fn live(console: &Console, prefix: &str) -> Vec<StreamSnapshot> {
+    let mut streams = console.inner.hub.snapshot(Instant::now()).streams;
+    streams.retain(|s| s.publisher.is_some() && s.key.name.starts_with(prefix));
+    streams
+}
+
 /// What follows the account's number in a name.
 const NAME: &str = "user_";
-/// How long the URLs to watch with are good.
+/// How long the URLs are good.
 const VALID: Duration = Duration::from_secs(3600);
-/// And how long one may begin to push: each URL that is good takes the place of a stream.
-const PUSH_VALID: Duration = Duration::from_secs(600);
+/// How long a place is kept for a URL that nobody has used yet, s. Who comes later finds one, or is told that it is full.
+const KEPT_S: u64 = 60;
 /// URLs for one address.
 const PER_MINUTE: u32 = 5;
-/// Streams of the button's that are live at one time, or may be.
+/// Streams of the button's that are live at one time.
 const LIVE_MAX: usize = 20;

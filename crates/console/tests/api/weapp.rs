@@ -8,7 +8,8 @@ use axum::http::{Request, StatusCode};
 use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use thalweg_access::Action;
+use thalweg_access::{Action, Reason};
+use thalweg_console::DemoRoom;
 use thalweg_console::model::{Account, Category};
 use tower::ServiceExt;
 
@@ -61,7 +62,7 @@ async fn new_gives_urls_that_work_five_times_a_minute_and_only_in_a_demo() {
 }
 
 #[tokio::test]
-async fn a_url_that_is_still_good_counts_as_a_stream() {
+async fn a_place_is_kept_for_a_url_for_a_while() {
     let home = open("weapp-given").await;
     let mut given = Vec::new();
     let demo = thalweg_console::demo_router(&home.console, "clock");
@@ -76,7 +77,28 @@ async fn a_url_that_is_still_good_counts_as_a_stream() {
     assert_eq!(good, 20, "however many addresses ask");
     let (status, refusal) = &given[20];
     assert_eq!(*status, StatusCode::TOO_MANY_REQUESTS);
-    assert!(refusal["message"].as_str().unwrap().contains("URL that is still good"), "{refusal}");
+    assert!(refusal["message"].as_str().unwrap().contains("about to be"), "{refusal}");
+}
+
+#[tokio::test]
+async fn twenty_streams_of_the_buttons_are_live_and_no_more() {
+    let home = open("weapp-live").await;
+    let room = DemoRoom::new(&home.console);
+    let mut seats = Vec::new();
+    for n in 0..20 {
+        let name = format!("1_user_{n}_x");
+        assert_eq!(room.may_begin("1", &name), Ok(()), "{n}");
+        seats.push(home.publish_a_little("1", "live", &name));
+    }
+    assert_eq!(room.may_begin("1", "1_user_20_x"), Err(Reason::Full));
+    assert_eq!(room.may_begin("1", "room"), Ok(()), "not the button's");
+    let demo = thalweg_console::demo_router(&home.console, "clock");
+    let (status, _) = get(&demo, "/weapp/utils/get_test_pushurl").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    drop(seats.pop());
+    assert_eq!(room.may_begin("1", "1_user_20_x"), Ok(()));
+    let (status, _) = get(&demo, "/weapp/utils/get_test_pushurl").await;
+    assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test]
