@@ -5,7 +5,6 @@
 
 import { registerAacEncoder } from '@mediabunny/aac-encoder';
 import { AdtsOutputFormat, AudioSample, AudioSampleSource, NullTarget, Output } from 'mediabunny';
-import { wordsOf } from './words';
 
 export class WasmCoder {
   readonly #source: AudioSampleSource;
@@ -70,7 +69,8 @@ export class WasmCoder {
     this.#samples += samples.length;
     this.#source
       .add(sample)
-      .catch((error: unknown) => this.#fail(wordsOf(error)))
+      // Not `wordsOf`: what is loaded later would share a file with the rest for its sake.
+      .catch((error: unknown) => this.#fail(error instanceof Error ? error.message : String(error)))
       .finally(() => sample.close());
   }
 
