@@ -201,3 +201,18 @@ test('low delay: the phone’s clock runs while the page is seen', async () => {
   page.close();
   assert.equal(page.data.timer, 0);
 });
+
+test('low delay: a page that was left before the clock’s URL came plays nothing, and lets the screen go dark', async () => {
+  const phone = newPhone();
+  let give = () => {};
+  phone.answers.request = () =>
+    new Promise((resolve) => {
+      give = resolve;
+    });
+  const page = await openPage('low-latency');
+  page.close();
+  phone.forget();
+  give(await clock());
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([phone.count('player.play'), phone.count('keepScreenOn')], [0, 0]);
+});

@@ -15,21 +15,25 @@ module.exports = Behavior({
     playLines: /** @type {import('../utils/says.js').Line[]} */ ([]),
     playMuted: false,
     playDebug: false,
+    left: false,
   },
   lifetimes: {
     attached() {
       this.tellPlay(PLAY_IDLE);
     },
     detached() {
+      this.data.left = true;
       this.endPlay();
     },
   },
   methods: {
     /**
-     * Plays, with these attributes; what plays is stopped first, for most of them count from the next start only.
+     * Plays, with these attributes; what plays is stopped first, for most of them count from the next start only. On a
+     * page that was left while something was asked nothing begins: nobody would end it.
      * @param {Record<string, unknown>} attributes
      */
     beginPlay(attributes) {
+      if (this.data.left) return;
       this.endPlay();
       this.setData(attributes, () => {
         this.tellPlay(PLAY_BEGUN);
