@@ -2,7 +2,7 @@
 export const en = {
   otherLanguage: '中文',
   title: 'Thalweg demo',
-  nav: { home: 'Home', push: 'RTMP push', play: 'Live player', rtc: 'Low latency', call: 'Call', pages: 'Pages' },
+  nav: { home: 'Home', push: 'Push', play: 'Live', rtc: 'Low delay', call: 'Call', pages: 'Pages' },
   common: {
     copy: 'Copy', copied: 'Copied', copyByHand: 'Select it and copy by hand: this page is not secure', qr: 'QR code', hideQr: 'Hide the QR code',
     retry: 'Try again', loading: 'Loading', start: 'Start', stop: 'Stop', mute: 'Mute', unmute: 'Sound on', muted: 'Muted', fullScreen: 'Full screen', none: '–',
