@@ -1,12 +1,13 @@
 //! What the program prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "here, and only here, it prints")]
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A line of an answer.
+/// A line of an answer. Whoever reads may have had enough, as `head` has: what runs goes on all the same.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// A line about what is going on, apart from the answer.
