@@ -1,5 +1,5 @@
 //! What the program prints.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "here, and only here, it prints")]
+#![allow(clippy::print_stderr, reason = "here, and only here, it prints")]
 
 use std::io::Write;
 use std::process::ExitCode;
