@@ -35,6 +35,8 @@ docs:
 
 long:
 	cargo build --release -p thalweg-cli --locked
+	scripts/postgres.sh cargo test --release -p thalweg-console --test api --test store_contract --locked -- \
+	  --ignored --nocapture --test-threads 1
 	cargo nextest run -p thalweg-cli --test peers --locked --run-ignored only --no-capture \
 	  'outage::' 'schemathesis::' 'browser::web::'
 	cd web && GOALS=1 LONG=1 THALWEG=$(CURDIR)/target/release/thalweg node e2e/run.mjs live rtc camera

@@ -110,6 +110,8 @@ for (const [name, list] of [
   ['AudioDecoder', opened.decoders],
 ]) {
   const Original = window[name];
+  // A page that is not secure has none of them.
+  if (!Original) continue;
   window[name] = class extends Original {
     constructor(...values) {
       super(...values);
