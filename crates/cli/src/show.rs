@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use thalweg_console::clock::utc;
+
 /// A line of an answer. Whoever reads may have had enough, as `head` has: what runs goes on all the same.
 pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -46,13 +48,8 @@ pub(crate) fn white_on_black(text: &str) -> String {
 
 /// A moment, in UTC, to the second.
 pub(crate) fn moment(unix_s: u64) -> String {
-    match UNIX_EPOCH.checked_add(Duration::from_secs(unix_s)) {
-        Some(time) if unix_s < YEAR_9999 => humantime::format_rfc3339_seconds(time)
-            .to_string()
-            .replace('T', " ")
-            .replace('Z', " UTC"),
-        _ => "the end of time".to_owned(),
-    }
+    let text = (unix_s < YEAR_9999).then(|| utc(unix_s)).flatten();
+    text.unwrap_or_else(|| "the end of time".to_owned())
 }
 
 /// Reads a time as a person writes it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
+use common::{Demo, Folder, Running, Server, demo_in, kill, run_within, thalweg, wait_child};
 use thalweg_wire::media::{Frame, Kind};
 
 fn out(output: &Output) -> String {
@@ -23,9 +23,19 @@ fn err(output: &Output) -> String {
 #[test]
 fn help_is_there_for_every_command() {
     let help = out(&thalweg().arg("--help").output().unwrap());
-    for command in
-        ["serve", "demo", "push", "play", "sign", "check-url", "backup", "restore", "bench", "lab"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "push",
+        "play",
+        "sign",
+        "check-url",
+        "backup",
+        "restore",
+        "rekey",
+        "bench",
+        "lab",
+    ] {
         assert!(help.contains(command), "{help}");
         let help = out(&thalweg().args([command, "--help"]).output().unwrap());
         assert!(help.contains("Usage: thalweg"), "{help}");
@@ -35,23 +45,9 @@ fn help_is_there_for_every_command() {
 #[test]
 fn the_demo_prints_urls_that_work() {
     let folder = Folder::new("demo");
-    let mut child = thalweg()
-        .args(["demo", "--rtmp-port", "0", "--http-port", "0", "--operator-port", "0"])
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let demo = Running(child);
-    let (mut urls, mut line) = (Vec::new(), String::new());
-    while !line.starts_with("Ctrl-C") {
-        line.clear();
-        assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended early");
-        let word = line.trim();
-        if word.starts_with("rtmp://") || word.starts_with("http://") {
-            urls.push(word.to_owned());
-        }
-    }
+    let Demo { process: demo, said, mut stdout } = demo_in(&folder);
+    let is_url = |word: &&str| word.starts_with("rtmp://") || word.starts_with("http://");
+    let urls: Vec<String> = said.lines().map(str::trim).filter(is_url).map(str::to_owned).collect();
     let [clock_rtmp, clock_flv, clock_rtc, push, yours_rtmp, _yours_flv, ..] = &urls[..] else {
         panic!("{urls:?}");
     };

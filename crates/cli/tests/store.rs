@@ -3,11 +3,9 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Folder, Running, Server, kill, run_within, thalweg, wait_child};
+use common::{Demo, Folder, Server, demo_in, kill, run_within, thalweg, wait_child};
 use serde_json::json;
 use thalweg_console::store::{self, Place};
 
@@ -67,26 +65,10 @@ fn a_second_server_and_a_restore_keep_off_what_a_server_has() {
     assert!(is_well, "{said}");
 }
 
-/// A demo in a folder, and what it says until it runs.
-fn demo_in(folder: &Folder) -> (Running, String) {
-    let mut child = thalweg()
-        .args(["demo", "--rtmp-port", "0", "--http-port", "0", "--operator-port", "0"])
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let (demo, mut said) = (Running(child), String::new());
-    while !said.ends_with("Ctrl-C ends the demo.\n") {
-        assert!(stdout.read_line(&mut said).unwrap() > 0, "it ended early: {said}");
-    }
-    (demo, said)
-}
-
 #[test]
 fn a_demo_whose_account_was_closed_in_the_console_starts_all_the_same() {
     let folder = Folder::new("demo-closed");
-    let (mut demo, said) = demo_in(&folder);
+    let Demo { process: mut demo, said, stdout: _stdout } = demo_in(&folder);
     let token = said.split("#/setup?token=").nth(1).unwrap();
     let token = token.split_whitespace().next().unwrap();
     let port = said.split("/console/").next().and_then(|s| s.rsplit(':').next()).unwrap();
@@ -96,7 +78,7 @@ fn a_demo_whose_account_was_closed_in_the_console_starts_all_the_same() {
     kill(&demo.0);
     wait_child(&mut demo.0, Duration::from_secs(15));
 
-    let (_demo, said) = demo_in(&folder);
+    let Demo { process: _demo, said, stdout: _stdout } = demo_in(&folder);
     for words in ["no clock", "category may not stream live", "/console/#/accounts/1"] {
         assert!(said.contains(words), "{words}: {said}");
     }

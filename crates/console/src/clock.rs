@@ -1,7 +1,7 @@
 //! What time it is.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where moments come from, so that a test has its own. How long something takes is tokio's affair.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -24,22 +24,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A moment for people, in UTC: `2027-03-01 09:30:00 UTC`.
+/// A moment for people: as [`utc`], and what is later than that has no end.
 pub(crate) fn moment(unix_s: u64) -> String {
-    // Days in eras of 400 years, which are all alike; a year begins in March, so that its last day is the one that
-    // may be missing. What is beyond the year 9999 means for ever.
-    if unix_s > END_OF_9999 {
-        return "for ever".to_owned();
-    }
-    let (days, s) = (unix_s / 86_400 + 719_468, unix_s % 86_400);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let (day, month) = (of_year - (153 * march + 2) / 5 + 1, (march + 2) % 12 + 1);
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
-    format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} UTC")
+    utc(unix_s).unwrap_or_else(|| "for ever".to_owned())
+}
+
+/// A moment as `2027-03-01 09:30:00 UTC`; `None` after the year 9999.
+pub fn utc(unix_s: u64) -> Option<String> {
+    let time =
+        UNIX_EPOCH.checked_add(Duration::from_secs(unix_s)).filter(|_| unix_s <= END_OF_9999)?;
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    Some(text.replace('T', " ").replace('Z', " UTC"))
 }
 
 const END_OF_9999: u64 = 253_402_300_799;

@@ -177,8 +177,7 @@ impl Console {
         what: &str,
         detail: impl Into<String>,
     ) {
-        let Who { name, peer, .. } = who;
-        self.note_of(name, *peer, account, what, detail.into()).await;
+        unheard(self.note_before(who, account, what, detail).await);
     }
 
     /// Writes down that somebody is about to see a secret.
@@ -205,9 +204,7 @@ impl Console {
         what: &str,
         detail: String,
     ) {
-        if let Err(why) = self.write_down(who, peer, account, what, detail).await {
-            tracing::error!(%why, "the audit could not be written");
-        }
+        unheard(self.write_down(who, peer, account, what, detail).await);
     }
 
     async fn write_down(
@@ -229,6 +226,13 @@ impl Console {
         };
         tracing::info!(who, what, account, detail = audit.detail, "console");
         self.store().add_audit(&audit).await
+    }
+}
+
+/// What was done stays done, and the log has it.
+fn unheard(written: Result<(), StoreError>) {
+    if let Err(why) = written {
+        tracing::error!(%why, "the audit could not be written");
     }
 }
 

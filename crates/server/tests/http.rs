@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::{TestServer, exchange, read, send};
 use thalweg_client::Player;
 use thalweg_testkit::corpus;
+use thalweg_testkit::manual::assert_knows_metrics;
 use thalweg_testkit::media::Recipe;
 use thalweg_wire::media::Kind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -207,12 +208,5 @@ async fn the_manual_knows_every_metric() {
     let metrics = exchange(server.operator, ask).await;
     let manual = include_str!("../../../docs/ref/metrics.md");
     let (manual, _of_the_console) = manual.split_once("Of the [console]").unwrap();
-    let types = metrics.lines().filter_map(|l| l.strip_prefix("# TYPE "));
-    let mut count = 0;
-    for (name, kind) in types.filter_map(|l| l.split_once(' ')) {
-        let total = if kind == "counter" { "_total" } else { "" };
-        assert!(manual.contains(&format!("`{name}{total}` | {kind} |")), "{name} is a {kind}");
-        count += 1;
-    }
-    assert_eq!(count, manual.matches("| `thalweg_").count(), "and has no other");
+    assert_knows_metrics(manual, &metrics);
 }

@@ -13,6 +13,7 @@ pub mod corpus;
 pub mod cut;
 pub mod folder;
 pub mod lossy;
+pub mod manual;
 pub mod media;
 pub mod pair;
 pub mod udp_pair;

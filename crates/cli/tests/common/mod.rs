@@ -11,7 +11,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -190,6 +190,30 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A demo that runs.
+pub struct Demo {
+    pub process: Running,
+    /// What it said until it ran.
+    pub said: String,
+    pub stdout: BufReader<ChildStdout>,
+}
+
+/// A demo in a folder, on ports the system chose.
+pub fn demo_in(folder: &Folder) -> Demo {
+    let mut child = thalweg()
+        .args(["demo", "--rtmp-port", "0", "--http-port", "0", "--operator-port", "0"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (process, mut said) = (Running(child), String::new());
+    while !said.ends_with("Ctrl-C ends the demo.\n") {
+        assert!(stdout.read_line(&mut said).unwrap() > 0, "it ended early: {said}");
+    }
+    Demo { process, said, stdout }
 }
 
 /// Asks a process to stop, by its id.

@@ -63,8 +63,9 @@ impl DemoRoom {
     /// # Errors
     /// [`Reason::Full`] when it is one of the button's, and twenty are live.
     pub fn may_begin(&self, account: &str, name: &str) -> Result<(), Reason> {
-        let prefix = prefix(&bizid(&self.console));
-        let is_one = account == bizid(&self.console) && name.starts_with(&prefix);
+        let bizid = bizid(&self.console);
+        let prefix = prefix(&bizid);
+        let is_one = account == bizid && name.starts_with(&prefix);
         match is_one && live(&self.console, &prefix).len() >= LIVE_MAX {
             true => Err(Reason::Full),
             false => Ok(()),

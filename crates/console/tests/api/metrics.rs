@@ -7,6 +7,7 @@ use serde_json::json;
 use thalweg_access::Action;
 use thalweg_console::model::{Delivery, DeliveryState};
 use thalweg_console::remote::Question;
+use thalweg_testkit::manual::assert_knows_metrics;
 
 use crate::home::{Home, delivery, now};
 
@@ -72,12 +73,5 @@ async fn the_manual_knows_every_metric_of_the_console() {
     let metrics = home.console.metrics().await;
     let manual = include_str!("../../../../docs/ref/metrics.md");
     let (_, manual) = manual.split_once("Of the [console]").unwrap();
-    let types = metrics.lines().filter_map(|l| l.strip_prefix("# TYPE "));
-    let mut count = 0;
-    for (name, kind) in types.filter_map(|l| l.split_once(' ')) {
-        let total = if kind == "counter" { "_total" } else { "" };
-        assert!(manual.contains(&format!("`{name}{total}` | {kind} |")), "{name} is a {kind}");
-        count += 1;
-    }
-    assert_eq!(count, manual.matches("| `thalweg_").count(), "and has no other");
+    assert_knows_metrics(manual, &metrics);
 }
