@@ -101,6 +101,7 @@ fn libraries_stay_behind_their_doors() {
         ("rustls-native-certs", &["client", "console"]),
         ("rcgen", &["server"]),
         ("x509-parser", &["server"]),
+        ("flate2", &["console"]),
         ("qrcode", &["cli"]),
         ("sqlx", &["console"]),
         ("aws-lc-rs", &["console"]),

@@ -1,10 +1,13 @@
 //! The demo's pages, asked without a socket.
 
+use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
+use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use thalweg_console::demo::{Demo, Link, router};
@@ -76,4 +79,48 @@ async fn the_authority_is_a_certificate_to_download_where_there_is_one() {
     assert_eq!((status, body.as_str()), (StatusCode::OK, "PEM"));
     assert_eq!(headers["content-type"], "application/x-x509-ca-cert");
     assert_eq!(get(&router(&demo(None)), "/demo/authority.crt").await.0, StatusCode::NOT_FOUND);
+}
+
+/// A script of the pages, asked for with a header.
+async fn script_with(name: &str, value: &str) -> (Response<()>, Vec<u8>) {
+    let request = Request::get("/demo/part-vue.js").header(name, value);
+    let response = router(&demo(None)).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    (Response::from_parts(head, ()), body)
+}
+
+#[tokio::test]
+async fn texts_go_packed_to_whoever_unpacks_them() {
+    let (plain, text) = script_with("accept", "*/*").await;
+    assert!(!plain.headers().contains_key("content-encoding"));
+    for taken in ["gzip", "gzip, deflate, br, zstd", "br;q=1.0, GZIP;q=0.8"] {
+        let (packed, body) = script_with("accept-encoding", taken).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip", "{taken}");
+        assert_eq!(packed.headers()["content-type"], plain.headers()["content-type"]);
+        assert_eq!(packed.headers()["vary"], "accept-encoding");
+        assert_ne!(packed.headers()["etag"], plain.headers()["etag"], "it is not the same bytes");
+        assert!(2 * body.len() < text.len(), "{} of {}", body.len(), text.len());
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&body[..]).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == text, "it is the same when it is unpacked");
+    }
+    for refused in ["", "br", "gzip;q=0", "gzip; q=0.000, *", "x-gzip"] {
+        let (answer, body) = script_with("accept-encoding", refused).await;
+        assert!(!answer.headers().contains_key("content-encoding"), "{refused}");
+        assert!(body == text, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_has_is_not_sent_again() {
+    let (first, _) = script_with("accept", "*/*").await;
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+        let (again, body) = script_with("if-none-match", &known).await;
+        assert_eq!((again.status(), body.len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
+        assert_eq!(again.headers()["etag"], tag.as_str());
+    }
+    let (other, _) = script_with("if-none-match", "\"other\"").await;
+    assert_eq!(other.status(), StatusCode::OK);
 }
