@@ -3,7 +3,9 @@
 //! A live stream sends what the encoder makes and no more, so this does not look for the most the path
 //! can carry: it looks for a queue. While round trips stay near their least, the window grows to a cap
 //! that is a few times what the stream needs; when they grow, a queue is building, and the window becomes
-//! what the path has just carried away, so that sound does not wait long behind pictures.
+//! what the path has just carried away, so that sound does not wait long behind pictures. A queue that
+//! stays although we have made room is filled by others, who take all that is left to them: beside them
+//! the window is what the stream needs at such round trips, and gives way to loss.
 //! Loss alone means little on a radio link, and is heeded only when it is heavy, or comes together with
 //! a queue. Loss-based controllers starve at one lost packet in a hundred.
 
@@ -26,8 +28,18 @@ pub struct Live {
     to_grow: u64,
     /// When there last was a queue.
     drained_at: Option<Instant>,
+    /// Since when the queue has been long without a break.
+    queued_since: Option<Instant>,
+    shared: Option<Shared>,
     shrunk_at: Option<Instant>,
     loss_seen_at: Option<Instant>,
+}
+
+/// Others keep the queue full.
+#[derive(Debug, Clone)]
+struct Shared {
+    since: Instant,
+    grown_at: Instant,
 }
 
 /// Bytes acknowledged and lost, the older worth less.
@@ -54,6 +66,8 @@ impl Live {
             delivered: Delivered::default(),
             to_grow: 0,
             drained_at: None,
+            queued_since: None,
+            shared: None,
             shrunk_at: None,
             loss_seen_at: None,
         };
@@ -112,7 +126,10 @@ impl Live {
     pub fn handle_acks_end(&mut self, now: Instant) {
         let grown = std::mem::take(&mut self.to_grow);
         let queue = self.queue();
-        if queue > QUEUE_LONG {
+        self.look_for_others(now, queue);
+        if self.shared.is_some() {
+            self.hold(now);
+        } else if queue > QUEUE_LONG {
             self.drain(now);
         } else if queue < QUEUE_SHORT {
             self.window += grown;
@@ -149,6 +166,51 @@ impl Live {
     /// How long packets wait on the way.
     fn queue(&self) -> Duration {
         self.latest.least().unwrap_or(self.srtt).saturating_sub(self.min_rtt())
+    }
+
+    /// A queue of ours runs down within a second, because [`drain`](Self::drain) leaves next to nothing in
+    /// it. One that does not is filled by others, or the path has become longer; that is over when the
+    /// queue is short, and is looked into again while the stream does not get what it needs: the others
+    /// may have gone, and the queue be ours.
+    fn look_for_others(&mut self, now: Instant, queue: Duration) {
+        if queue <= QUEUE_LONG {
+            self.queued_since = None;
+        }
+        match &self.shared {
+            None if queue > QUEUE_LONG => {
+                let since = *self.queued_since.get_or_insert(now);
+                let patience = STANDING.max(self.srtt * STANDING_ROUND_TRIPS);
+                if self.rate > 0 && now.saturating_duration_since(since) >= patience {
+                    self.shared = Some(Shared { since: now, grown_at: now });
+                    self.window = self.window.max(self.needed_beside_others());
+                }
+            }
+            None => {}
+            Some(_) if queue < QUEUE_SHORT => self.shared = None,
+            Some(shared) => {
+                let is_old = now.saturating_duration_since(shared.since) >= SHARED_SPAN;
+                if is_old && self.window < self.needed_beside_others() {
+                    self.shared = None;
+                    self.queued_since = None;
+                }
+            }
+        }
+    }
+
+    /// What loss has taken is won back at a packet a round trip, up to what the stream needs.
+    fn hold(&mut self, now: Instant) {
+        let needed = self.needed_beside_others();
+        let Some(shared) = &mut self.shared else { return };
+        if now.saturating_duration_since(shared.grown_at) >= self.srtt {
+            shared.grown_at = now;
+            self.window = (self.window + self.mtu).min(needed);
+        }
+    }
+
+    /// The stream for a round trip as it is now, and a quarter of it for key frames.
+    fn needed_beside_others(&self) -> u64 {
+        let bytes = self.rate.saturating_mul(self.srtt.as_micros() as u64) / 1_000_000;
+        bytes.saturating_mul(5) / 4
     }
 
     /// Lets the queue run down: in flight stays what the path carries in its least round trip, and a
@@ -316,6 +378,12 @@ const CAP_BYTES_MAX: u64 = 4 << 20;
 const CAP_BYTES_UNKNOWN: u64 = 144 << 10;
 /// A queue this long is ours to drain.
 const QUEUE_LONG: Duration = Duration::from_millis(80);
+/// A queue that stays long for this time, and for some round trips, is not ours.
+const STANDING: Duration = Duration::from_secs(1);
+const STANDING_ROUND_TRIPS: u32 = 4;
+/// So long the others are believed in when they leave the stream less than it needs: while the least
+/// round trip from before them is still known.
+const SHARED_SPAN: Duration = Duration::from_secs(4);
 /// With less than this there is room to grow.
 const QUEUE_SHORT: Duration = Duration::from_millis(40);
 const QUEUE_WITH_LOSS: Duration = Duration::from_millis(60);
@@ -414,12 +482,56 @@ mod tests {
         now += ms(30);
         ack(&mut live, now, MTU, ms(200));
         assert_eq!(live.window(), 80 * MTU / 3, "not twice in a round trip");
-        for _ in 0..30 {
+        for _ in 0..4 {
             now += ms(201);
             ack(&mut live, now, 1, ms(200));
         }
         // 40 ms of 2 Mbit/s are 10 000 bytes.
         assert_eq!(live.window(), 10_000);
+    }
+
+    #[test]
+    fn a_queue_that_stays_is_others_and_the_stream_holds_its_own_beside_them() {
+        let (mut live, mut now) = of_two_mbit();
+        let mut queued = |live: &mut Live, spans: u32| {
+            for _ in 0..spans {
+                now += ms(50);
+                ack(live, now, 2 * MTU, ms(250));
+            }
+            now
+        };
+        queued(&mut live, 19);
+        assert!(live.window() < 12 * MTU, "it makes room: {}", live.window());
+        queued(&mut live, 2);
+        // 250 000 bytes/s x 250 ms x 5/4.
+        assert_eq!(live.window(), 78_125);
+        let now = queued(&mut live, 40);
+        live.handle_loss(now, 10 * MTU, false);
+        assert_eq!(live.window(), 78_125 / 10 * 8, "it gives way to loss");
+        queued(&mut live, 6);
+        assert_eq!(live.window(), 78_125 / 10 * 8 + MTU, "and comes back by a packet a round trip");
+        let now = queued(&mut live, 100);
+        assert_eq!(live.window(), 78_125);
+        ack(&mut live, now + ms(300), MTU, ms(60));
+        ack(&mut live, now + ms(330), MTU, ms(200));
+        assert!(live.window() < 40_000, "the others were gone: {}", live.window());
+    }
+
+    #[test]
+    fn others_that_leave_the_stream_too_little_are_looked_for_again() {
+        let (mut live, mut now) = of_two_mbit();
+        let mut least = u64::MAX;
+        for n in 0..150 {
+            now += ms(50);
+            ack(&mut live, now, 2 * MTU, ms(250));
+            if n % 6 == 0 {
+                live.handle_loss(now, MTU, false);
+            }
+            if n > 40 {
+                least = least.min(live.window());
+            }
+        }
+        assert_eq!(least, 10_000, "it made room, to see whether the queue is its own");
     }
 
     #[test]
