@@ -1,11 +1,13 @@
 //! `thalweg lab`
 
+mod before;
 pub(crate) mod end;
 mod plan;
 mod trial;
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -88,9 +90,16 @@ pub(crate) struct Args {
     /// Use the relay even where networks could be made.
     #[arg(long)]
     relay: bool,
+    /// Run nothing: put the path of --cells and --rtt before this UDP port of a server on this machine, until
+    /// Ctrl-C. Says on which port it listens, which the server has to name: `udp.public_port`.
+    #[arg(long, value_name = "IP:PORT", conflicts_with_all = ["gop", "ways", "cc", "kbps", "beside", "out", "quick"])]
+    before: Option<SocketAddr>,
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if let Some(server) = args.before {
+        return before::stand(&args, server).await;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
     // On a thread of its own, which undoes what it has made when it is told to stop.
