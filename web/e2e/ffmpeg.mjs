@@ -3,28 +3,19 @@
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** A moving picture with a tone, H.264 and AAC, with a key frame each second. */
-export async function makeFlv(file, { seconds, size, profile = 'baseline', rate = 44_100, title = 'a test' }) {
+/** A moving picture with a tone, H.264 and AAC if not told otherwise, with a key frame each second. */
+export async function makeFlv(file, { seconds, size, profile, rate = 44_100, title = 'a test', ...codecs }) {
   const picture = `testsrc2=size=${size}:rate=25:duration=${seconds}`;
   const tone = `sine=frequency=440:sample_rate=${rate}:duration=${seconds}`;
-  const video = [
-    '-c:v',
-    'libx264',
-    '-preset',
-    'ultrafast',
-    '-profile:v',
-    profile,
-    '-pix_fmt',
-    'yuv420p',
-    '-g',
-    '25',
-    '-bf',
-    '0',
-  ];
+  const { video = h264(profile), sound = ['-c:a', 'aac', '-b:a', '64k'] } = codecs;
   const inputs = ['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', tone];
-  const output = ['-c:a', 'aac', '-b:a', '64k', '-metadata', `title=${title}`, '-f', 'flv', file];
-  await promisify(execFile)('ffmpeg', ['-v', 'error', '-y', ...inputs, ...video, ...output]);
+  const output = ['-g', '25', '-metadata', `title=${title}`, '-f', 'flv', file];
+  await promisify(execFile)('ffmpeg', ['-v', 'error', '-y', ...inputs, ...video, ...sound, ...output]);
   return file;
+}
+
+function h264(profile = 'baseline') {
+  return ['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', profile, '-pix_fmt', 'yuv420p', '-bf', '0'];
 }
 
 /** Pushes a file as fast as it is meant to be seen. `stop()` breaks it off; `ended` is its own end. */

@@ -18,6 +18,8 @@ const CHECKS = {
   'the signature is over': signatureOver,
   'a stream ends': streamEnds,
   'the publisher comes back with another size and sound': publisherReturns,
+  'no browser decodes the pictures': unknownPictures,
+  'no browser decodes the sound': unknownSound,
 };
 await runChecks('troubles', CHECKS, process.argv[2]);
 console.log('the elements do what is documented');
@@ -136,4 +138,47 @@ async function publisherReturns(page, { server, folder }) {
     assert.ok(!(await page.codes(name)).includes(-2301), `${name} went on`);
   }
   await again.stop();
+}
+
+/** RTC mode says so and leaves it to live mode, which says so too and stops. */
+async function unknownPictures(page, { server, folder }) {
+  const file = await makeFlv(join(folder, 'old.flv'), { seconds: 20, size: '320x180', video: ['-c:v', 'flv1'] });
+  const urls = await server.newUrls();
+  const push = pushFlv(file, urls.url_push);
+  await page.mount('it', {
+    src: urls.url_play_acc,
+    mode: 'RTC',
+    autoplay: '',
+    muted: '',
+    'http-origin': server.origin,
+  });
+  await page.hears('it', [-2302, -2304]);
+  const said = (await page.events('it')).find(({ detail }) => detail.code === -2302).detail;
+  assert.equal(said.reason, 'codec');
+  assert.equal(await page.evaluate((it) => lab.element(it).playing, 'it'), false);
+  await push.stop();
+}
+
+/** Both modes say so once, and go on without. */
+async function unknownSound(page, { server, folder }) {
+  const sound = ['-c:a', 'adpcm_swf'];
+  const file = await makeFlv(join(folder, 'old-sound.flv'), { seconds: 20, size: '320x180', sound });
+  const urls = await server.newUrls();
+  const push = pushFlv(file, urls.url_push);
+  await page.mount('rtc', {
+    src: urls.url_play_acc,
+    mode: 'RTC',
+    autoplay: '',
+    muted: '',
+    'http-origin': server.origin,
+  });
+  await page.mount('live', { src: urls.url_play_flv, autoplay: '', muted: '', 'http-origin': server.origin });
+  for (const name of ['rtc', 'live']) {
+    await page.hears(name, [2102, 2004]);
+    await page.moves(name);
+    const codes = await page.codes(name);
+    assert.equal(codes.filter((code) => code === 2102).length, 1, `${name}: ${codes}`);
+    assert.ok(!codes.includes(-2302), `${name}: ${codes}`);
+  }
+  await push.stop();
 }

@@ -51,6 +51,8 @@ export class Program {
   readonly #document: Document;
   #pictureFormat: PictureFormat | null = null;
   #soundCodec: Codec | null = null;
+  /** That it cannot be decoded is said once. */
+  #isSoundTold = false;
   /** The first picture of a play, or after a pause, is shown at once. */
   #isFresh = true;
   #isPaused = false;
@@ -214,7 +216,7 @@ export class Program {
       // Other tracks are other languages and other cameras.
       if (arrived.track !== 0 || arrived.kind === Kind.Data) continue;
       const frame = decodeBody(arrived.kind, arrived.dts, arrived.body);
-      if (frame?.config) this.#configure(frame);
+      if (frame?.config || frame?.codec === 'unknown') this.#configure(frame);
       else if (frame && !this.#isPaused) this.#take(frame, arrived);
     }
   }
@@ -228,6 +230,10 @@ export class Program {
     const format = soundFormat(frame);
     this.#soundCodec = format && frame.codec;
     if (format) this.#sound.configure(format.config, format.description);
+    else if (!this.#isSoundTold) {
+      this.#isSoundTold = true;
+      this.#events.state(State.AudioDecodeFailed, `no decoder for ${frame.codec}`);
+    }
   }
 
   #take(frame: Frame, arrived: Arrived): void {
