@@ -3,7 +3,9 @@
  * direction. Each direction has a generator of its own, so the same seed loses the same packets of the same traffic.
  */
 
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { PROGRAM } from './lib.mjs';
 
 /**
  * Puts a path before a server; `path` may be changed at any time. `to` is the server's port; `rttMs` is added there and
@@ -71,6 +73,27 @@ export async function startRelay({ to = 0, rttMs = 0, loss = 0, seed = 1 } = {})
       isClosed = true;
       const sockets = [front, ...clients.values()];
       await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.close(resolve))));
+    },
+  };
+}
+
+/** A path of `thalweg lab` before a server's UDP port: the one that figures are measured with. */
+export async function startLabPath(to, args) {
+  const child = spawn(PROGRAM, ['lab', '--json', '--before', `127.0.0.1:${to}`, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  const gone = new Promise((resolve) => child.once('exit', resolve)).finally(() => process.off('exit', end));
+  const said = await Promise.race([
+    new Promise((resolve) => child.stdout.once('data', resolve)),
+    gone.then((code) => Promise.reject(new Error(`thalweg lab ended with ${code}`))),
+  ]);
+  return {
+    port: Number(JSON.parse(said).address.split(':')[1]),
+    close() {
+      child.kill('SIGTERM');
+      return gone;
     },
   };
 }

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openBrowser, PROGRAM, percentiles, servePages, sleep, startDemo } from './lib.mjs';
 import { memoryOf } from './memory.mjs';
-import { startRelay } from './relay.mjs';
+import { startLabPath, startRelay } from './relay.mjs';
 import { median, Report } from './report.mjs';
 import { bundle } from './rtc/bundle.mjs';
 import { allOffsets, BLOCKED_STORIES, Cast, lateness, offsets, PATH_STORIES, STORIES } from './rtc/stories.mjs';
@@ -87,9 +87,14 @@ async function main() {
   const direct = new Cast({ demo: plain, newPage, pageUrl, program: PROGRAM });
 
   for (let n = 0; n < RUNS && isChosen('clean'); n++) await measure('clean', n, direct);
-  Object.assign(relay.path, { rttMs: 50, loss: 0.05 });
-  for (let n = 0; n < RUNS && isChosen('lossy'); n++) await measure('lossy', n, cast);
-  Object.assign(relay.path, { rttMs: 0, loss: 0 });
+  if (isChosen('lossy')) {
+    const lab = await startLabPath(demo.ports.rtmp, ['--cells', 'loss-5', '--rtt', '50']);
+    cleanUp.push(lab.close);
+    relay.path.to = lab.port;
+    for (let n = 0; n < RUNS; n++) await measure('lossy', n, cast);
+    relay.path.to = demo.ports.rtmp;
+    await lab.close();
+  }
   judge();
   await tell(STORIES, cast, STORIES_AT_A_TIME);
   await tell(PATH_STORIES, cast, 1);
