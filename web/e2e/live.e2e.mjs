@@ -20,6 +20,7 @@ import { serveCrafted, tagsOf } from './live/crafted.mjs';
 import { Cast, CRAFTED, CRAFTED_STORIES, enhancedStreams, STORIES } from './live/stories.mjs';
 import { memoryOf } from './memory.mjs';
 import { median, Report } from './report.mjs';
+import { allOffsets } from './rtc/stories.mjs';
 
 /** Of each player, in turn: a busy machine takes some of them aside. */
 const RUNS = 9;
@@ -28,6 +29,9 @@ const REST_MS = 300;
 const SIDE_BY_SIDE_S = 10;
 const SETTLE_MS = 3000;
 const COST_MS = 12_000;
+/** A beep a second. */
+const APART_MS = 20_000;
+const APART_BEEPS_MIN = 15;
 const SIDES = process.env.GOALS === '1' ? 5 : 1;
 const LONG_MINUTES = process.env.LONG ? Number(process.env.LONG_MINUTES ?? 10) : 0;
 const STORIES_AT_A_TIME = 6;
@@ -37,7 +41,7 @@ const HEAP_GROWTH_KB_MAX = 2048;
 const RENDERER_GROWTH_KB_MAX = 16_384;
 const { ONLY } = process.env;
 
-const GOALS = { firstPictureMs: 400, delayMs: [1000, 3000], gzipBytes: 40_000 };
+const GOALS = { firstPictureMs: 400, delayMs: [1000, 3000], gzipBytes: 40_000, apartMs: 40 };
 /** Who is not waited for is refused at once; one host takes only signed URLs. */
 const CONFIG = `
 [publish]
@@ -80,6 +84,7 @@ async function main() {
     sdk: built.folder,
     live: here('live'),
     mpegts: here('../node_modules/mpegts.js/dist'),
+    rtc: here('rtc'),
   });
   cleanUp.push(pages.close);
   const pageUrl = `${pages.origin}/live/page.html`;
@@ -158,7 +163,21 @@ async function measure(cast) {
     const [ours, theirs] = await sideBySide(cast, ['Ours', 'Theirs'], SIDE_BY_SIDE_S);
     report.data.sideBySide.push({ seconds: SIDE_BY_SIDE_S, ours, theirs });
   }
+  report.data.apart = await apart(cast);
   judge();
+}
+
+/** How far each beep is from its picture, ms. */
+async function apart(cast) {
+  const viewer = await cast.viewer();
+  await viewer.play(cast.clockUrl);
+  await viewer.said(2004);
+  await viewer.page.evaluate(() => window.listen());
+  await sleep(APART_MS);
+  const all = allOffsets(await viewer.seen()).map(Math.round);
+  await viewer.leaves();
+  // The last one's picture may not have been shown yet, nor the first one's.
+  return all.slice(1, -1);
 }
 
 /** Plays at the same time, each in a browser of its own, where it is in front; answers how each fared. */
@@ -239,6 +258,9 @@ function judge() {
   inBounds('', least, greatest, stalls);
   report.goal('first picture, ms', first('Ours'), `<= ${GOALS.firstPictureMs}`, first('Ours') <= GOALS.firstPictureMs);
   report.goal('size, gzip', gzipBytes, `<= ${GOALS.gzipBytes}`, gzipBytes <= GOALS.gzipBytes);
+  const offsets = report.data.apart.map(Math.abs);
+  const worst = offsets.length >= APART_BEEPS_MIN ? Math.max(...offsets) : Number.NaN;
+  report.goal('sound against picture, ms', worst, `<= ${GOALS.apartMs}`, worst <= GOALS.apartMs);
   ahead('first picture, ms', first('Ours'), first('Theirs'));
   ahead('median delay, ms', ours('p50'), theirs('p50'));
   report.goal('stalls beside mpegts.js', ours('stalls'), `<= ${theirs('stalls')}`, ours('stalls') <= theirs('stalls'));

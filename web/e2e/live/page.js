@@ -19,6 +19,9 @@ const seen = {
   delays: [],
   /** When the picture had stood still for 800 ms though it played. */
   stalls: [],
+  /** Since {@link listen}: [ms since 1970 at showing, number on the bar code or null], and ms since 1970 at the loudspeaker. */
+  pictures: [],
+  beeps: [],
 };
 window.seen = seen;
 /** Of mpegts.js, like our listener's states. */
@@ -59,6 +62,28 @@ window.playTheirs = (url) => {
   player.load();
   player.play();
   window.theirs = player;
+};
+
+/** Looks at every picture from now on, and hears each beep begin. */
+window.listen = async () => {
+  const video = host.querySelector('video:not([hidden])');
+  const audio = new AudioContext();
+  await audio.audioWorklet.addModule('/rtc/ear.js');
+  const ear = new AudioWorkletNode(audio, 'ear');
+  const source = audio.createMediaElementSource(video);
+  source.connect(audio.destination);
+  // It has to be heard to be run.
+  source.connect(ear).connect(audio.destination);
+  ear.port.onmessage = ({ data }) => {
+    const { contextTime, performanceTime } = audio.getOutputTimestamp();
+    seen.beeps.push(performance.timeOrigin + performanceTime + (data - contextTime) * 1000);
+  };
+  const look = (_, { expectedDisplayTime }) => {
+    context.drawImage(video, 0, 0, 640, 360);
+    seen.pictures.push([performance.timeOrigin + expectedDisplayTime, barCode()]);
+    video.requestVideoFrameCallback(look);
+  };
+  video.requestVideoFrameCallback(look);
 };
 
 function begin() {

@@ -40,6 +40,8 @@ pub struct Live {
 struct Shared {
     since: Instant,
     grown_at: Instant,
+    /// The least round trip before they came: nobody sees it again while they are there.
+    least: Duration,
 }
 
 /// Bytes acknowledged and lost, the older worth less.
@@ -165,13 +167,15 @@ impl Live {
 
     /// How long packets wait on the way.
     fn queue(&self) -> Duration {
-        self.latest.least().unwrap_or(self.srtt).saturating_sub(self.min_rtt())
+        let least = self.shared.as_ref().map_or(Duration::MAX, |shared| shared.least);
+        let latest = self.latest.least().unwrap_or(self.srtt);
+        latest.saturating_sub(least.min(self.min_rtt()))
     }
 
     /// A queue of ours runs down within a second, because [`drain`](Self::drain) leaves next to nothing in
     /// it. One that does not is filled by others, or the path has become longer; that is over when the
-    /// queue is short, and is looked into again while the stream does not get what it needs: the others
-    /// may have gone, and the queue be ours.
+    /// queue is short. It is looked into again after a while, and soon where the stream gets less than half
+    /// of what it needs: the others may have gone, and the queue be ours.
     fn look_for_others(&mut self, now: Instant, queue: Duration) {
         if queue <= QUEUE_LONG {
             self.queued_since = None;
@@ -181,15 +185,17 @@ impl Live {
                 let since = *self.queued_since.get_or_insert(now);
                 let patience = STANDING.max(self.srtt * STANDING_ROUND_TRIPS);
                 if self.rate > 0 && now.saturating_duration_since(since) >= patience {
-                    self.shared = Some(Shared { since: now, grown_at: now });
+                    let least = self.min_rtt();
+                    self.shared = Some(Shared { since: now, grown_at: now, least });
                     self.window = self.window.max(self.needed_beside_others());
                 }
             }
             None => {}
             Some(_) if queue < QUEUE_SHORT => self.shared = None,
             Some(shared) => {
-                let is_old = now.saturating_duration_since(shared.since) >= SHARED_SPAN;
-                if is_old && self.window < self.needed_beside_others() {
+                let age = now.saturating_duration_since(shared.since);
+                let is_starved = self.window < self.needed_beside_others() / 2;
+                if age >= SHARED_MAX || is_starved && age >= SHARED_MIN {
                     self.shared = None;
                     self.queued_since = None;
                 }
@@ -231,10 +237,10 @@ impl Live {
         }
     }
 
-    /// Whether a round trip has passed since the window last became smaller.
+    /// Whether a round trip has passed since the window last became smaller; beside others, more.
     fn is_time(&mut self, now: Instant) -> bool {
-        let is_time =
-            self.shrunk_at.is_none_or(|at| now.saturating_duration_since(at) >= self.srtt);
+        let pause = if self.shared.is_some() { SHARED_PAUSE.max(self.srtt) } else { self.srtt };
+        let is_time = self.shrunk_at.is_none_or(|at| now.saturating_duration_since(at) >= pause);
         if is_time {
             self.shrunk_at = Some(now);
         }
@@ -381,9 +387,12 @@ const QUEUE_LONG: Duration = Duration::from_millis(80);
 /// A queue that stays long for this time, and for some round trips, is not ours.
 const STANDING: Duration = Duration::from_secs(1);
 const STANDING_ROUND_TRIPS: u32 = 4;
-/// So long the others are believed in when they leave the stream less than it needs: while the least
-/// round trip from before them is still known.
-const SHARED_SPAN: Duration = Duration::from_secs(4);
+/// So long the others are believed in, when they starve the stream and when they do not. A path that has
+/// become longer, and not fuller, is known by then.
+const SHARED_MIN: Duration = Duration::from_secs(4);
+const SHARED_MAX: Duration = Duration::from_secs(30);
+/// Beside others one loss is all that their queue has spilled: it counts once.
+const SHARED_PAUSE: Duration = Duration::from_secs(1);
 /// With less than this there is room to grow.
 const QUEUE_SHORT: Duration = Duration::from_millis(40);
 const QUEUE_WITH_LOSS: Duration = Duration::from_millis(60);
@@ -518,10 +527,10 @@ mod tests {
     }
 
     #[test]
-    fn others_that_leave_the_stream_too_little_are_looked_for_again() {
+    fn others_that_starve_the_stream_are_looked_for_again() {
         let (mut live, mut now) = of_two_mbit();
         let mut least = u64::MAX;
-        for n in 0..150 {
+        for n in 0..200 {
             now += ms(50);
             ack(&mut live, now, 2 * MTU, ms(250));
             if n % 6 == 0 {
