@@ -36,7 +36,7 @@ const PHONE = {
 
 /** All that the pages do, in English, light. */
 const AT_A_DESK = {
-  home: (room) => home(room, 'This page is not secure', 'The stream arrives'),
+  home: (room) => home(room, 'This page comes from this machine', 'The stream arrives'),
   pushed,
   clock: ownClock,
   'low latency': lowLatency,
@@ -48,7 +48,7 @@ const AT_A_DESK = {
 };
 /** How they look, and that they work, on the smallest of phones: in Chinese, dark; and once in English. */
 const ON_A_PHONE = {
-  home: (room) => home(room, '此页面不安全', '直播流正常到达'),
+  home: (room) => home(room, '此页面来自本机', '直播流正常到达'),
   'low latency': lowLatency,
   pushed,
   clock: ownClock,

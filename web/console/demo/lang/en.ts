@@ -24,7 +24,7 @@ export const en = {
     heading: 'Live, on every screen in the room',
     lead: 'Push with a camera, watch on any phone, talk to each other. Nothing here leaves your network.',
     waiting: 'Connecting to the stream', live: 'The stream arrives', closed: 'No stream',
-    isSecure: 'This page is secure (https).', isPlain: 'This page is not secure (http).',
+    isSecure: 'This page is secure (https).', isPlain: 'This page is not secure (http).', isHere: 'This page comes from this machine.',
     entries: {
       push: { title: 'RTMP push', text: 'Camera, screen or a test clock, under a URL of your own.', fact: 'one click' },
       play: { title: 'Live player', text: 'Fluent first: cache and strategies at your fingers.', fact: '1–3 s' },
@@ -63,7 +63,7 @@ export const en = {
     switchCamera: 'Other camera', cameraOff: 'Camera off', cameraOn: 'Camera on',
     preview: 'Your picture',
     watch: 'Watch it', watchText: 'While you push, here, or on the phone of your neighbour.',
-    inLive: 'Live player', inRtc: 'Low-latency player', onPhone: 'With a phone: scan, and watch.',
+    inLive: 'Live player', inRtc: 'Low-latency player', onPhone: 'With a phone: scan, and watch.', noPhone: 'Phones reach this server when it is started as: thalweg demo --lan',
     noWatch: 'The URLs to watch come with New.',
     rtmp: 'RTMP', flv: 'HTTP-FLV', acc: 'RTC mode',
     elsewhere: 'Push with something else', ffmpeg: 'ffmpeg, a test picture', ffmpegFile: 'ffmpeg, a file', obs: 'OBS', obsServer: 'Server', obsKey: 'Stream key',
@@ -132,7 +132,7 @@ export const en = {
   log: { title: 'What happens', empty: 'Nothing yet.', clear: 'Clear' },
   player: {
     c2001: 'Connected to the server', c2002: 'The stream begins', c2003: 'The first key frame has come', c2004: 'Playing', c2005: 'Progress', c2006: 'The stream has ended',
-    c2007: 'The buffer is filled', c2008: 'The decoder has started', c2009: 'The picture has another size', c2012: 'A message came with the picture', c2030: 'Sound comes from another device', c2032: 'The first picture is on the screen',
+    c2007: 'Buffering', c2008: 'The decoder has started', c2009: 'The picture has another size', c2012: 'A message came with the picture', c2030: 'Sound comes from another device', c2032: 'The first picture is on the screen',
     c2101: 'A picture could not be decoded', c2102: 'A piece of sound could not be decoded', c2103: 'The connection is lost, and made anew', c2104: 'What arrives, arrives unevenly',
     c2105: 'The picture stood still', c2106: 'Software decodes: the hardware failed', c2107: 'Pictures are missing', c2108: 'Software decodes: the hardware failed at the first picture',
     c3001: 'The host has no address', c3002: 'No connection to the server', c3003: 'The handshake with the server failed', c3004: 'The server has closed: the URL is not valid, or not any more', c3005: 'Reading or writing failed',
@@ -145,6 +145,6 @@ export const en = {
     c5000: 'The page is in the background', c5001: 'A call interrupts',
     m1301: 'The camera could not be opened', m1302: 'The microphone could not be opened', m1303: 'The picture could not be encoded', m1304: 'The sound could not be encoded', m1305: 'Such a size is not supported', m1306: 'Such a sample rate is not supported',
     m1307: 'Disconnected, and every attempt to come back failed', m1308: 'The screen may not be captured', m1309: 'The system is too old for that', m1310: 'Capturing the screen was interrupted', m1311: 'The microphone is silent', m1312: 'The picture cannot be turned',
-    c10001: 'The camera is not allowed', c10002: 'The microphone is not allowed', c10003: 'The music could not be loaded', c10004: 'The waiting picture could not be loaded',
+    c10001: 'The camera is not allowed: the address bar changes that', c10002: 'The microphone is not allowed: the address bar changes that', c10003: 'The music could not be loaded', c10004: 'The waiting picture could not be loaded',
   },
 };

@@ -25,7 +25,7 @@ export const zh: Dictionary = {
     heading: '让房间里的每块屏幕都看到直播',
     lead: '用摄像头推流，用任意手机观看，也可以彼此通话。一切都在你自己的网络中。',
     waiting: '正在连接直播流', live: '直播流正常到达', closed: '没有直播流',
-    isSecure: '此页面安全（https）。', isPlain: '此页面不安全（http）。',
+    isSecure: '此页面安全（https）。', isPlain: '此页面不安全（http）。', isHere: '此页面来自本机。',
     entries: {
       push: { title: 'RTMP 推流', text: '摄像头、屏幕或测试时钟，推到你专用的地址。', fact: '一键生成' },
       play: { title: '直播播放', text: '流畅优先，缓存与策略随手可调。', fact: '1–3 秒' },
@@ -64,7 +64,7 @@ export const zh: Dictionary = {
     switchCamera: '切换摄像头', cameraOff: '关闭摄像头', cameraOn: '打开摄像头',
     preview: '你的画面',
     watch: '观看', watchText: '推流时，在这里看，或让旁边的手机看。',
-    inLive: '直播播放', inRtc: '低延时播放', onPhone: '用手机扫码即可观看。',
+    inLive: '直播播放', inRtc: '低延时播放', onPhone: '用手机扫码即可观看。', noPhone: '手机观看请以 thalweg demo --lan 启动服务器',
     noWatch: '点击“自动生成”后，这里会出现播放地址。',
     rtmp: 'RTMP', flv: 'HTTP-FLV', acc: '低延时（RTC）',
     elsewhere: '用其他工具推流', ffmpeg: 'ffmpeg 测试画面', ffmpegFile: 'ffmpeg 文件', obs: 'OBS', obsServer: '服务器', obsKey: '推流码',
@@ -146,6 +146,6 @@ export const zh: Dictionary = {
     c5000: '页面在后台', c5001: '被来电打断',
     m1301: '无法打开摄像头', m1302: '无法打开麦克风', m1303: '视频编码失败', m1304: '音频编码失败', m1305: '不支持该分辨率', m1306: '不支持该采样率',
     m1307: '连接断开，多次重连失败', m1308: '不允许采集屏幕', m1309: '系统版本过低', m1310: '屏幕采集中断', m1311: '麦克风没有声音', m1312: '无法旋转画面',
-    c10001: '未允许使用摄像头', c10002: '未允许使用麦克风', c10003: '音乐加载失败', c10004: '等待图片加载失败',
+    c10001: '未允许使用摄像头，可在地址栏更改', c10002: '未允许使用麦克风，可在地址栏更改', c10003: '音乐加载失败', c10004: '等待图片加载失败',
   },
 };

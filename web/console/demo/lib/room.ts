@@ -32,3 +32,6 @@ export function inWords(error: unknown): string {
   const wait = error.retryAfterS === null ? '' : `${t.value.errors.tooMany(error.retryAfterS)} `;
   return wait + t.value.errors.server(error.message);
 }
+
+/** Whether the page came from this machine by a name that no other machine has for it. */
+export const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);

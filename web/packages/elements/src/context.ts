@@ -22,7 +22,7 @@ export function contextOf<E extends HTMLElement, M extends keyof E & string>(
     const errMsg = `${name}:fail there is no <${tag}> with the id ${String(found)}`;
     options?.fail?.({ errMsg });
     options?.complete?.({ errMsg });
-    const failed = Promise.reject(new Error(errMsg));
+    const failed = Promise.reject(Object.assign(new Error(errMsg), { errMsg }));
     if (options?.fail || options?.complete) failed.catch(() => {});
     return failed;
   };

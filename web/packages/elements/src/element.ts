@@ -84,7 +84,7 @@ export abstract class LiveElement<T extends Table> extends Base {
         const said = error instanceof Failed && error.code !== undefined ? { errMsg, errCode: error.code } : { errMsg };
         fail?.(said);
         complete?.(said);
-        throw error;
+        throw Object.assign(error instanceof Error ? error : new Error(errMsg), said);
       },
     );
     if (fail || complete) done.catch(() => {});

@@ -104,11 +104,19 @@ describe('the way to the server', () => {
   });
 
   it('tells why the server refused, and tries again', async () => {
-    const refused: Failure = { kind: 'refused', reason: 'auth-expired', message: 'the signature is over' };
+    const refused: Failure = { kind: 'refused', reason: 'in-use', message: 'somebody else publishes it' };
     const { line, said } = lineOver(new FakeWay(refused, refused, refused, refused));
     await line.run(PLACE, RETRIES);
-    expect(said.filter((words) => words === '3004 auth-expired')).toHaveLength(4);
-    expect(said.at(-1)).toBe('-1307');
+    expect(said.filter((words) => words === '3004 in-use')).toHaveLength(4);
+    expect(said.at(-1)).toBe('-1307 in-use');
+  });
+
+  it.each(['auth-bad', 'auth-expired', 'pusher-off', 'barred'])('does not ask again after %s', async (reason) => {
+    const way = new FakeWay({ kind: 'refused', reason, message: 'no' });
+    const { line, said } = lineOver(way);
+    await line.run(PLACE, RETRIES);
+    expect(said).toEqual([`3004 ${reason}`, `-1307 ${reason}`]);
+    expect(way.tried).toBe(1);
   });
 
   it('leaves the stream to whoever took it over', async () => {
@@ -118,7 +126,7 @@ describe('the way to the server', () => {
     await settle();
     way.connected!.ended({ kind: 'refused', reason: 'replaced', message: 'replaced by a newer push' });
     await over;
-    expect(said.slice(3)).toEqual(['down', '3004 replaced', '-1307']);
+    expect(said.slice(3)).toEqual(['down', '3004 replaced', '-1307 replaced']);
     expect(way.tried).toBe(1);
   });
 

@@ -55,8 +55,13 @@ export class Line {
       // What went well for a while and breaks off is another fault, with its own attempts.
       if (this.#ways.now() - since > WELL_MS) failures = 0;
       this.#tell(failure);
-      if (failures >= retries.count || isFinal(failure)) {
-        this.#listener.state(-1307, 'disconnected, and the attempts are used up: start again');
+      const reason = failure.kind === 'refused' ? failure.reason : undefined;
+      if (isFinal(reason)) {
+        this.#listener.state(-1307, 'disconnected, and another attempt would be of no use', reason);
+        return;
+      }
+      if (failures >= retries.count) {
+        this.#listener.state(-1307, 'disconnected, and the attempts are used up: start again', reason);
         return;
       }
       failures += 1;
@@ -127,10 +132,30 @@ export class Line {
   }
 }
 
-/** Another publisher took over: who came back would take over in turn, without end. */
-function isFinal(failure: Failure): boolean {
-  return failure.kind === 'refused' && failure.reason === 'replaced';
+/**
+ * Whether the same would be said again (docs/ref/signing.md, Refusals). Where another publisher took over, whoever came
+ * back would take over in turn, without end.
+ */
+function isFinal(reason = ''): boolean {
+  return reason.startsWith('auth-') || FINAL.has(reason);
 }
+
+const FINAL: ReadonlySet<string> = new Set([
+  'address-barred',
+  'bad-name',
+  'barred',
+  'foreign-account',
+  'not-eligible',
+  'pusher-off',
+  'referer-barred',
+  'remote-refused',
+  'replaced',
+  'reserved-app',
+  'revoked',
+  'service-closed',
+  'wrong-action',
+  'wrong-address',
+]);
 
 function failureOf(error: unknown): Failure {
   if (error instanceof Unconnected) return error.failure;

@@ -35,7 +35,7 @@ export async function discover(origin: string, signal: AbortSignal): Promise<Dis
   const answer = await fetch(`${origin}/ull`, { credentials: 'omit', cache: 'no-store', signal }).catch((error) => {
     throw new Unreachable('no-server', `${origin} does not answer: ${String(error)}`);
   });
-  if (answer.status === 404) throw new Unreachable('no-udp', 'the server does not serve RTMP over UDP');
+  if (answer.status === 404) throw new Unreachable('no-udp', `${origin} has no RTMP over UDP: is it http-origin?`);
   if (!answer.ok) throw new Unreachable('no-server', `/ull: ${answer.status}`);
   const found = readDiscovery(await textOf(answer));
   if (found === null) throw new Unreachable('no-udp', '/ull does not say where it is');
