@@ -168,8 +168,10 @@ fn print_welcome(house: &House, sheets: &Result<Sheets>) {
         Ok(sheets) => print_sheets(sheets),
         Err(why) => print_without(house, why),
     }
-    show::line("Pages to watch and to push with, in a browser on this machine:");
-    show::line(format_args!("  {}\n", local_page(&house.setup.config)));
+    if let Some(page) = local_page(&house.setup.config) {
+        show::line("Pages to watch and to push with, in a browser on this machine:");
+        show::line(format_args!("  {page}\n"));
+    }
     if let Some(url) = house.setup_url().or_else(|| house.console_url()) {
         show::line("Accounts, keys, URLs and streams, in a browser on this machine:");
         show::line(format_args!("  {url}\n"));
@@ -258,10 +260,10 @@ fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
 }
 
 /// The demo's pages, from this machine: a browser gives them camera and UDP without a certificate.
-fn local_page(config: &Config) -> String {
-    let at = config.http.listen;
+fn local_page(config: &Config) -> Option<String> {
+    let at = config.http.listen?;
     let host = if at.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { at.ip() };
-    format!("http://{}/demo/", SocketAddr::new(host, at.port()))
+    Some(format!("http://{}/demo/", SocketAddr::new(host, at.port())))
 }
 
 /// The demo's pages by https.
