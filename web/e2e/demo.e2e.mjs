@@ -25,6 +25,8 @@ const KINDS = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg
 const NAMES = ['', 'push', 'play', 'rtc', 'call'];
 const [which = '', word = ''] = process.argv.slice(2);
 const DESK = { viewport: { width: 1280, height: 860 }, locale: 'en-GB', colorScheme: 'light' };
+/** As wide as the pages are a desk's. */
+const SMALL_WINDOW = { width: 920, height: 540 };
 const PHONE = {
   viewport: { width: 360, height: 740 },
   deviceScaleFactor: 2,
@@ -248,12 +250,14 @@ async function insecure(room) {
 async function called(room) {
   await room.mayAsk(2);
   const one = await room.open('call');
+  await room.inASmallWindow(one);
   await one.locator('#begin').click();
   await one.locator('[data-talk="waiting"]').waitFor();
   await room.shot(one, 'call-waiting');
   const invite = new URL(await one.locator('[data-copy="invite"]').textContent());
   assert.equal(invite.search, '', 'what the link carries is not for a server');
   const two = await room.openElsewhere(room.origin + invite.pathname + invite.hash);
+  await room.inASmallWindow(two);
   await room.shot(two, 'call-invited');
   await two.locator('#answer').click();
   for (const [page, other, self] of [
@@ -369,6 +373,10 @@ async function furnish({ context, folder, server, front, browsers }) {
     },
     /** Waits until so many URLs may be asked for: there are five a minute for an address. */
     mayAsk: (count) => until(() => asked.filter((at) => at > Date.now() - 61_000).length + count <= 5, 70_000),
+    /** Two browsers that draw without a graphics card draw half as much, and have time to code and to hear. */
+    async inASmallWindow(page) {
+      if (!isSmall) await page.setViewportSize(SMALL_WINDOW);
+    },
     async shot(page, name) {
       number += 1;
       await sleep(400);

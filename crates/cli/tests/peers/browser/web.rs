@@ -54,7 +54,6 @@ fn a_room_sees_and_hears_in_both_players_what_somebody_pushes() {
 }
 
 #[test]
-#[ignore = "two browsers that encode and decode need more than two cores: make long"]
 fn a_room_calls_and_each_sees_and_hears_the_other() {
     run("demo:desk:called");
 }
