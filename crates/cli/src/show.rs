@@ -48,8 +48,7 @@ pub(crate) fn white_on_black(text: &str) -> String {
 
 /// A moment, in UTC, to the second.
 pub(crate) fn moment(unix_s: u64) -> String {
-    let text = (unix_s < YEAR_9999).then(|| utc(unix_s)).flatten();
-    text.unwrap_or_else(|| "the end of time".to_owned())
+    utc(unix_s).unwrap_or_else(|| "the end of time".to_owned())
 }
 
 /// Reads a time as a person writes it.
@@ -71,8 +70,6 @@ pub(crate) fn rate(bits_per_s: f64) -> String {
         format!("{:.0} kbit/s", bits_per_s / 1e3)
     }
 }
-
-const YEAR_9999: u64 = 253_370_764_800;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -42,6 +42,17 @@ fn help_is_there_for_every_command() {
     }
 }
 
+/// What a server on this machine answers, head and body.
+fn fetch(url: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut socket = std::net::TcpStream::connect(host).unwrap();
+    let ask = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    socket.write_all(ask.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn the_demo_prints_urls_that_work() {
     let folder = Folder::new("demo");
@@ -51,6 +62,8 @@ fn the_demo_prints_urls_that_work() {
     let [clock_rtmp, clock_flv, clock_rtc, push, yours_rtmp, _yours_flv, ..] = &urls[..] else {
         panic!("{urls:?}");
     };
+    let pages = urls.iter().find(|url| url.ends_with("/demo/")).unwrap();
+    assert!(fetch(pages).contains("<title>Thalweg demo</title>"), "{pages}");
     let mut play = thalweg();
     play.args(["play", "--mode", "rtc", "--no-fallback", "--duration", "2s", clock_rtc]);
     let output = run_within(&mut play, Duration::from_secs(20));

@@ -2,7 +2,7 @@
 //! are kept in `assets` and part of the program.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use axum::Router;
@@ -29,23 +29,24 @@ struct Sdk;
 /// The pages under `/console/`.
 pub(crate) fn console() -> Router {
     let home = || async { Redirect::temporary("/console/") };
-    let page = |path: &str, headers: &HeaderMap| file::<Pages>(path, headers, &CONSOLE);
     Router::new()
         .route("/", get(home))
         .route("/console", get(home))
-        .route("/console/", get(move |headers: HeaderMap| async move { page(HOME, &headers) }))
+        .route("/console/", get(|headers: HeaderMap| page(HOME.to_owned(), headers)))
         .route(
             "/console/{*path}",
-            get(move |Path(path): Path<String>, headers: HeaderMap| async move {
-                page(&path, &headers)
-            }),
+            get(|Path(path): Path<String>, headers: HeaderMap| page(path, headers)),
         )
+}
+
+async fn page(path: String, headers: HeaderMap) -> Response {
+    file::<Pages>(&path, &headers, &CONSOLE).await
 }
 
 /// The elements under `/sdk/`, which any page may load.
 pub(crate) fn sdk() -> Router {
     let file = |Path(path): Path<String>, headers: HeaderMap| async move {
-        file::<Sdk>(&path, &headers, &SDK)
+        file::<Sdk>(&path, &headers, &SDK).await
     };
     Router::new().route("/sdk/{*path}", get(file))
 }
@@ -53,7 +54,7 @@ pub(crate) fn sdk() -> Router {
 /// One file of a folder, with headers of the folder's. Names do not change when contents do, so that each is asked for
 /// again, and answered in a line when it is the same. Texts go out packed to whoever can unpack them: a phone's first
 /// page is a quarter as long.
-pub(crate) fn file<F: RustEmbed>(
+pub(crate) async fn file<F: RustEmbed>(
     path: &str,
     asked: &HeaderMap,
     headers: &[(HeaderName, &'static str)],
@@ -62,7 +63,7 @@ pub(crate) fn file<F: RustEmbed>(
         return (StatusCode::NOT_FOUND, "there is no such page\n").into_response();
     };
     let kind = kind_of(path);
-    let packed = if kind.packs && unpacks(asked) { pack(&file) } else { None };
+    let packed = if kind.packs && unpacks(asked) { pack(&file).await } else { None };
     let hash = HEXLOWER.encode(&file.metadata.sha256_hash()[..16]);
     let tag = if packed.is_some() { format!("\"{hash}-gzip\"") } else { format!("\"{hash}\"") };
     let is_packed = packed.is_some();
@@ -120,7 +121,7 @@ fn knows(asked: &HeaderMap, tag: &str) -> bool {
 fn unpacks(asked: &HeaderMap) -> bool {
     listed(asked, &header::ACCEPT_ENCODING).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight.trim().trim_start_matches("q=").parse();
+        let weight = weight.trim().to_ascii_lowercase().trim_start_matches("q=").parse();
         name.trim().eq_ignore_ascii_case(GZIP) && weight != Ok(0.0)
     })
 }
@@ -131,18 +132,23 @@ fn listed<'a>(asked: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// A file, packed: some milliseconds, once.
-fn pack(file: &EmbeddedFile) -> Option<Bytes> {
-    let mut all = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+/// A file, packed. That takes a tenth of a second for the longest, once, and no thread that streams.
+async fn pack(file: &EmbeddedFile) -> Option<Bytes> {
     let hash = file.metadata.sha256_hash();
-    if let Some(packed) = all.get(&hash) {
+    let known = || PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(packed) = known().get(&hash) {
         return Some(packed.clone());
     }
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&file.data).ok()?;
-    let packed = Bytes::from(encoder.finish().ok()?);
-    all.insert(hash, packed.clone());
+    let data = file.data.clone();
+    let packed = tokio::task::spawn_blocking(move || gzip(&data)).await.ok()?.ok()?;
+    known().insert(hash, packed.clone());
     Some(packed)
+}
+
+fn gzip(data: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(data)?;
+    Ok(encoder.finish()?.into())
 }
 
 /// By the hash of what was packed: as many as there are files in the program, 0.7 MB together.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, header};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use rust_embed::RustEmbed;
@@ -53,7 +53,6 @@ struct Files;
 
 /// The pages under `/demo/`.
 pub fn router(demo: &Demo) -> Router {
-    let file = |path: &str, headers: &HeaderMap| assets::file::<Files>(path, headers, &PAGES);
     let data = Arc::new(demo.clone());
     let mut router = Router::new()
         .route("/", get(home))
@@ -65,13 +64,11 @@ pub fn router(demo: &Demo) -> Router {
         .route("/demo/time", get(time))
         .route(
             "/demo/{*path}",
-            get(move |Path(path): Path<String>, headers: HeaderMap| async move {
-                file(&path, &headers)
-            }),
+            get(|Path(path): Path<String>, headers: HeaderMap| file(path, headers)),
         );
     // One file is all the pages: it looks at its own address.
     for path in ["/demo/", "/demo/push", "/demo/play", "/demo/rtc", "/demo/call"] {
-        let page = move |headers: HeaderMap| async move { file("index.html", &headers) };
+        let page = |headers: HeaderMap| file("index.html".to_owned(), headers);
         router = router.route(path, get(page));
     }
     let Some(authority) = demo.authority.clone() else {
@@ -82,6 +79,10 @@ pub fn router(demo: &Demo) -> Router {
         (header::CONTENT_DISPOSITION, "attachment; filename=\"thalweg-authority.crt\""),
     ];
     router.route("/demo/authority.crt", get(move || async move { (certificate, authority) }))
+}
+
+async fn file(path: String, headers: HeaderMap) -> Response {
+    assets::file::<Files>(&path, &headers, &PAGES).await
 }
 
 async fn home() -> Redirect {

@@ -90,7 +90,7 @@ export async function hears(page, { name, hz }, other, what) {
     const shareOf = (tone, of) => toneShare(Int16Array.from(of), tone, rate, PIECE_MS);
     loud = [...loud, ...now].slice(-Math.ceil(HEARD_S * rate));
     found = { seconds: loud.length / rate, [name]: shareOf(hz, loud), [other.name]: shareOf(other.hz, now) };
-    if (now.length > 0 && found[other.name] > 0) throw new Overheard(`${what}: ${other.name} is heard`);
+    if (now.length > 0 && found[other.name] > 0) throw new Error(`${what}: ${other.name} is heard`);
     return found.seconds >= HEARD_S && found[name] >= 0.8;
   };
   await until(isHeard, HEARD_WITHIN_MS, `${what}: ${name} is heard`).catch(async (error) => {
@@ -98,8 +98,6 @@ export async function hears(page, { name, hz }, other, what) {
     throw new Error(`${error.message}: ${JSON.stringify({ found, status })}`);
   });
 }
-
-class Overheard extends Error {}
 
 /** The last two thirds of a second of what a page plays: of the loudest, where there are several. */
 async function listen(page) {

@@ -263,7 +263,8 @@ fn print_for_the_room(config: &Config, authority: Option<&Authority>) {
 fn local_page(config: &Config) -> Option<String> {
     let at = config.http.listen?;
     let host = if at.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { at.ip() };
-    Some(format!("http://{}/demo/", SocketAddr::new(host, at.port())))
+    let is_here = host.is_loopback();
+    is_here.then(|| format!("http://{}/demo/", SocketAddr::new(host, at.port())))
 }
 
 /// The demo's pages by https.

@@ -34,4 +34,4 @@ export function inWords(error: unknown): string {
 }
 
 /** Whether the page came from this machine by a name that no other machine has for it. */
-export const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname);
+export const isLocal = /^(localhost$|127\.|\[::1\]$)/.test(location.hostname);

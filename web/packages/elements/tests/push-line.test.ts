@@ -103,15 +103,18 @@ describe('the way to the server', () => {
     expect(said.at(-1)).toBe('1002');
   });
 
-  it('tells why the server refused, and tries again', async () => {
-    const refused: Failure = { kind: 'refused', reason: 'in-use', message: 'somebody else publishes it' };
-    const { line, said } = lineOver(new FakeWay(refused, refused, refused, refused));
-    await line.run(PLACE, RETRIES);
-    expect(said.filter((words) => words === '3004 in-use')).toHaveLength(4);
-    expect(said.at(-1)).toBe('-1307 in-use');
-  });
+  it.each(['in-use', 'auth-not-yet', 'server-full'])(
+    'tells why the server refused, and tries again: %s',
+    async (reason) => {
+      const refused: Failure = { kind: 'refused', reason, message: 'not now' };
+      const { line, said } = lineOver(new FakeWay(refused, refused, refused, refused));
+      await line.run(PLACE, RETRIES);
+      expect(said.filter((words) => words === `3004 ${reason}`)).toHaveLength(4);
+      expect(said.at(-1)).toBe(`-1307 ${reason}`);
+    },
+  );
 
-  it.each(['auth-bad', 'auth-expired', 'pusher-off', 'barred'])('does not ask again after %s', async (reason) => {
+  it.each(['auth-bad', 'auth-expired', 'pusher-off', 'revoked'])('does not ask again after %s', async (reason) => {
     const way = new FakeWay({ kind: 'refused', reason, message: 'no' });
     const { line, said } = lineOver(way);
     await line.run(PLACE, RETRIES);

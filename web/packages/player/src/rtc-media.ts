@@ -216,7 +216,7 @@ export class Program {
       // Other tracks are other languages and other cameras.
       if (arrived.track !== 0 || arrived.kind === Kind.Data) continue;
       const frame = decodeBody(arrived.kind, arrived.dts, arrived.body);
-      if (frame?.config || frame?.codec === 'unknown') this.#configure(frame);
+      if (frame?.config) this.#configure(frame);
       else if (frame && !this.#isPaused) this.#take(frame, arrived);
     }
   }
@@ -230,7 +230,7 @@ export class Program {
     const format = soundFormat(frame);
     this.#soundCodec = format && frame.codec;
     if (format) this.#sound.configure(format.config, format.description);
-    else if (!this.#isSoundTold) {
+    else if (!this.#isSoundTold && (frame.config || frame.codec === 'unknown')) {
       this.#isSoundTold = true;
       this.#events.state(State.AudioDecodeFailed, `no decoder for ${frame.codec}`);
     }
@@ -255,6 +255,7 @@ export class Program {
       this.#hasKey = true;
       this.#events.state(State.FirstKeyFrame, 'the first key frame has come');
     }
+    if (frame.codec === 'unknown') this.#configure(frame);
     const format = this.#pictureFormat;
     if (format === null) return;
     const picture = {

@@ -137,13 +137,17 @@ export class Line {
  * back would take over in turn, without end.
  */
 function isFinal(reason = ''): boolean {
-  return reason.startsWith('auth-') || FINAL.has(reason);
+  return FINAL.has(reason);
 }
 
 const FINAL: ReadonlySet<string> = new Set([
   'address-barred',
+  'auth-bad',
+  'auth-expired',
+  'auth-malformed',
+  'auth-missing',
+  'auth-weak',
   'bad-name',
-  'barred',
   'foreign-account',
   'not-eligible',
   'pusher-off',

@@ -22,7 +22,7 @@ export type OpenSource = (url: string, receiver: Receiver) => Source;
 
 /** How a server said no: by a status of HTTP, and by a word and a sentence of its own. */
 export function refusal(status: number, reason: string, sentence: string): End {
-  const words = reason || status !== 404 ? sentence : 'no server of ours; is it http-origin?';
+  const words = reason || status !== 404 ? sentence : 'is it http-origin?';
   const message = `${status}${reason && ` ${reason}`}${words && `: ${words}`}`;
   if (status === 404) return { kind: 'not-found', message };
   // Too many now, or a server that stops: later it may be otherwise.
