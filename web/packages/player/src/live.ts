@@ -320,6 +320,8 @@ class Live implements Engine {
       'playing',
       () => {
         if (showing !== this.#current || this.#phase !== 'playing') return;
+        // A browser that is busy tells of the first picture only when it has moved on.
+        if (this.#size) this.#pictured(showing);
         if (this.#saidLoading || !this.#hasPlayed) this.#tell(State.Playing, 'playing');
         this.#saidLoading = false;
         this.#hasPlayed = true;
@@ -332,7 +334,7 @@ class Live implements Engine {
   #bar(): void {
     this.#phase = 'barred';
     this.#saidLoading = true;
-    this.#tell(State.Loading, 'no sound before a gesture on the page', { reason: 'autoplay' });
+    this.#tell(State.Loading, 'no sound before a gesture', { reason: 'autoplay' });
     for (const name of GESTURES) this.#stage.document.addEventListener(name, this.#onGesture, true);
   }
 
@@ -452,7 +454,7 @@ class Live implements Engine {
     const isUneven = this.#meter.jitter > Math.max(1, this.#settings.minCache);
     if (isUneven && now - this.#unevenAt > UNEVEN_MS) {
       this.#unevenAt = now;
-      this.#tell(State.Uneven, `frames come unevenly, by ${this.#meter.status.netJitter} ms`);
+      this.#tell(State.Uneven, `uneven by ${this.#meter.status.netJitter} ms`);
     }
   }
 

@@ -348,7 +348,7 @@ export class Program {
     const isUneven = status.netJitter > UNEVEN_MS || misses > this.#misses + 1;
     if (isUneven && now - this.#unevenAt > UNEVEN_PAUSE_MS) {
       this.#unevenAt = now;
-      this.#events.state(State.Uneven, `frames come unevenly, by ${status.netJitter} ms`);
+      this.#events.state(State.Uneven, `uneven by ${status.netJitter} ms`);
     }
     this.#misses = misses;
   }
