@@ -9,11 +9,8 @@
 //! Loss alone means little on a radio link, and is heeded only when it is heavy, or comes together with
 //! a queue. Loss-based controllers starve at one lost packet in a hundred.
 
-mod seen;
-
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-use seen::{Delivered, LOOK_EVERY, Latest, MinRtt, Recent};
 
 /// How much may be in flight.
 #[derive(Debug, Clone)]
@@ -31,31 +28,28 @@ pub struct Live {
     to_grow: u64,
     /// When there last was a queue.
     drained_at: Option<Instant>,
-    standing: Option<Standing>,
-    /// When the window was last made small to see the path's own round trip.
-    looked_at: Option<Instant>,
+    /// Since when the queue has been long without a break.
+    queued_since: Option<Instant>,
+    shared: Option<Shared>,
     shrunk_at: Option<Instant>,
     loss_seen_at: Option<Instant>,
 }
 
-/// A queue that is long, without a break.
+/// Others keep the queue full.
 #[derive(Debug, Clone)]
-struct Standing {
-    since: Instant,
-    seen_at: Instant,
-    longest: Duration,
-    /// The least round trip before it: nobody sees it again while the queue stands.
-    least: Duration,
-    others: Option<Others>,
-}
-
-/// Who fills it, if it is not us.
-#[derive(Debug, Clone)]
-struct Others {
+struct Shared {
     since: Instant,
     grown_at: Instant,
-    /// The round trip that they make.
-    srtt: Duration,
+    /// The least round trip before they came: nobody sees it again while they are there.
+    least: Duration,
+}
+
+/// Bytes acknowledged and lost, the older worth less.
+#[derive(Debug, Clone, Default)]
+struct Recent {
+    acked: u64,
+    lost: u64,
+    halved_at: Option<Instant>,
 }
 
 impl Live {
@@ -74,8 +68,8 @@ impl Live {
             delivered: Delivered::default(),
             to_grow: 0,
             drained_at: None,
-            standing: None,
-            looked_at: None,
+            queued_since: None,
+            shared: None,
             shrunk_at: None,
             loss_seen_at: None,
         };
@@ -135,14 +129,13 @@ impl Live {
         let grown = std::mem::take(&mut self.to_grow);
         let queue = self.queue();
         self.look_for_others(now, queue);
-        if self.others().is_some() {
+        if self.shared.is_some() {
             self.hold(now);
         } else if queue > QUEUE_LONG {
             self.drain(now);
         } else if queue < QUEUE_SHORT {
             self.window += grown;
         }
-        self.look_at_the_path(now);
         if self.drained_at.is_some_and(|at| now.saturating_duration_since(at) > DRAINED) {
             self.drained_at = None;
         }
@@ -157,7 +150,6 @@ impl Live {
             // With a few packets in flight only probes would be sent, twice as seldom each time, and a
             // burst of loss would last for seconds.
             self.window /= 2;
-            self.standing = None;
             self.clamp();
             return;
         }
@@ -175,80 +167,55 @@ impl Live {
 
     /// How long packets wait on the way.
     fn queue(&self) -> Duration {
-        let least = self.standing.as_ref().map_or(Duration::MAX, |standing| standing.least);
+        let least = self.shared.as_ref().map_or(Duration::MAX, |shared| shared.least);
         let latest = self.latest.least().unwrap_or(self.srtt);
         latest.saturating_sub(least.min(self.min_rtt()))
     }
 
-    /// A queue that is neither long nor gone hides the path's own round trip, which is forgotten after
-    /// 10 s; the queue would count as the path, and a longer one be made on top of it. So what is in flight
-    /// runs out for once.
-    fn look_at_the_path(&mut self, now: Instant) {
-        let is_time =
-            self.looked_at.is_none_or(|at| now.saturating_duration_since(at) >= LOOK_EVERY);
-        let is_hidden = self.rtts.recent(now).is_some_and(|rtt| rtt > self.min_rtt() + QUEUE_SEEN);
-        if is_time && is_hidden && self.others().is_none() {
-            (self.looked_at, self.drained_at) = (Some(now), Some(now));
-            self.window = self.floor();
-        }
-    }
-
-    /// Whose a queue is that stands. One of ours becomes shorter with the window, because
-    /// [`drain`](Self::drain) leaves little in it; one that does not is filled by others, or the path has
-    /// become longer. That is over when the queue is short, and is looked into again when it becomes a
-    /// good deal longer, or the stream gets less than half of what it needs.
+    /// A queue of ours runs down within a second, because [`drain`](Self::drain) leaves next to nothing in
+    /// it. One that does not is filled by others, or the path has become longer; that is over when the
+    /// queue is short. It is looked into again after a while, and soon where the stream gets less than half
+    /// of what it needs: the others may have gone, and the queue be ours.
     fn look_for_others(&mut self, now: Instant, queue: Duration) {
-        let bound = if self.others().is_some() { QUEUE_SHORT } else { QUEUE_LONG };
-        if queue <= bound || self.rate == 0 {
-            self.standing = None;
-            return;
+        if queue <= QUEUE_LONG {
+            self.queued_since = None;
         }
-        let (least, srtt, needed) = (self.min_rtt(), self.srtt, self.needed_beside_others());
-        let standing = self.standing.get_or_insert_with(|| Standing::new(now, least));
-        let silence = now.saturating_duration_since(standing.seen_at);
-        standing.seen_at = now;
-        let Some(others) = &standing.others else {
-            if silence > SILENCE_MAX {
-                // Nobody has seen what was meanwhile.
-                standing.begin(now);
+        match &self.shared {
+            None if queue > QUEUE_LONG => {
+                let since = *self.queued_since.get_or_insert(now);
+                let patience = STANDING.max(self.srtt * STANDING_ROUND_TRIPS);
+                if self.rate > 0 && now.saturating_duration_since(since) >= patience {
+                    let least = self.min_rtt();
+                    self.shared = Some(Shared { since: now, grown_at: now, least });
+                    self.window = self.window.max(self.needed_beside_others());
+                }
             }
-            standing.longest = standing.longest.max(queue);
-            let age = now.saturating_duration_since(standing.since);
-            let has_stayed = 2 * queue > standing.longest;
-            if has_stayed && age >= STANDING.max(srtt * STANDING_ROUND_TRIPS) {
-                standing.others = Some(Others { since: now, grown_at: now, srtt });
-                self.window = self.window.max(self.needed_beside_others());
+            None => {}
+            Some(_) if queue < QUEUE_SHORT => self.shared = None,
+            Some(shared) => {
+                let age = now.saturating_duration_since(shared.since);
+                let is_starved = self.window < self.needed_beside_others() / 2;
+                if age >= SHARED_MAX || is_starved && age >= SHARED_MIN {
+                    self.shared = None;
+                    self.queued_since = None;
+                }
             }
-            return;
-        };
-        let is_starved =
-            self.window < needed / 2 && now.saturating_duration_since(others.since) >= OTHERS_MIN;
-        if is_starved || srtt > others.srtt * 3 / 2 {
-            standing.begin(now);
         }
-    }
-
-    fn others(&self) -> Option<&Others> {
-        self.standing.as_ref()?.others.as_ref()
     }
 
     /// What loss has taken is won back at a packet a round trip, up to what the stream needs.
     fn hold(&mut self, now: Instant) {
-        let (needed, srtt) = (self.needed_beside_others(), self.srtt);
-        // The path is narrow: what is held may come to little.
-        self.drained_at = Some(now);
-        let Some(others) = self.standing.as_mut().and_then(|s| s.others.as_mut()) else { return };
-        if now.saturating_duration_since(others.grown_at) >= srtt {
-            others.grown_at = now;
+        let needed = self.needed_beside_others();
+        let Some(shared) = &mut self.shared else { return };
+        if now.saturating_duration_since(shared.grown_at) >= self.srtt {
+            shared.grown_at = now;
             self.window = (self.window + self.mtu).min(needed);
         }
     }
 
-    /// The stream for a round trip as the others make it, and a quarter of it for key frames. Not for one
-    /// as it is now: what we add to the queue would be a reason to add more.
+    /// The stream for a round trip as it is now, and a quarter of it for key frames.
     fn needed_beside_others(&self) -> u64 {
-        let round_trip = self.others().map_or(self.srtt, |others| others.srtt);
-        let bytes = self.rate.saturating_mul(round_trip.as_micros() as u64) / 1_000_000;
+        let bytes = self.rate.saturating_mul(self.srtt.as_micros() as u64) / 1_000_000;
         bytes.saturating_mul(5) / 4
     }
 
@@ -272,8 +239,7 @@ impl Live {
 
     /// Whether a round trip has passed since the window last became smaller; beside others, more.
     fn is_time(&mut self, now: Instant) -> bool {
-        let is_shared = self.others().is_some();
-        let pause = if is_shared { OTHERS_PAUSE.max(self.srtt) } else { self.srtt };
+        let pause = if self.shared.is_some() { SHARED_PAUSE.max(self.srtt) } else { self.srtt };
         let is_time = self.shrunk_at.is_none_or(|at| now.saturating_duration_since(at) >= pause);
         if is_time {
             self.shrunk_at = Some(now);
@@ -304,15 +270,98 @@ impl Live {
     }
 }
 
-impl Standing {
-    fn new(now: Instant, least: Duration) -> Self {
-        let longest = Duration::ZERO;
-        Standing { since: now, seen_at: now, longest, least, others: None }
+impl Recent {
+    fn fade(&mut self, now: Instant) {
+        let halved_at = self.halved_at.get_or_insert(now);
+        while now.saturating_duration_since(*halved_at) >= FADE {
+            *halved_at += FADE;
+            self.acked /= 2;
+            self.lost /= 2;
+            if self.acked == 0 && self.lost == 0 {
+                *halved_at = now;
+            }
+        }
     }
 
-    /// It is looked at as if it had just begun.
-    fn begin(&mut self, now: Instant) {
-        (self.since, self.longest, self.others) = (now, Duration::ZERO, None);
+    fn lost_percent(&self) -> u64 {
+        (100 * self.lost).checked_div(self.acked + self.lost).unwrap_or_default()
+    }
+}
+
+/// Bytes acknowledged in the last tenth of a second, in buckets.
+#[derive(Debug, Clone, Default)]
+struct Delivered {
+    /// When each bucket began, and its bytes; oldest first.
+    buckets: VecDeque<(Instant, u64)>,
+}
+
+impl Delivered {
+    fn add(&mut self, now: Instant, bytes: u64) {
+        match self.buckets.back_mut() {
+            Some((at, sum)) if now.saturating_duration_since(*at) < DELIVERED_BUCKET => {
+                *sum += bytes;
+            }
+            _ => self.buckets.push_back((now, bytes)),
+        }
+        let is_old = |at: Instant| now.saturating_duration_since(at) >= DELIVERED_SPAN;
+        while self.buckets.front().is_some_and(|(at, _)| is_old(*at)) {
+            self.buckets.pop_front();
+        }
+    }
+
+    /// What is carried in so long a time, at the rate of late.
+    fn bytes_in(&self, time: Duration) -> u64 {
+        let sum: u64 = self.buckets.iter().map(|(_, bytes)| bytes).sum();
+        let bytes = sum as f64 * time.as_secs_f64() / DELIVERED_SPAN.as_secs_f64();
+        bytes as u64
+    }
+}
+
+/// The least round trip of this moment: one that took longer may have been unlucky.
+#[derive(Debug, Clone, Default)]
+struct Latest {
+    /// When the moment began, and its least.
+    moment: Option<(Instant, Duration)>,
+}
+
+impl Latest {
+    fn add(&mut self, now: Instant, rtt: Duration) {
+        match &mut self.moment {
+            Some((at, least)) if now.saturating_duration_since(*at) < MOMENT => {
+                *least = rtt.min(*least);
+            }
+            moment => *moment = Some((now, rtt)),
+        }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.moment.map(|(_, rtt)| rtt)
+    }
+}
+
+/// The least round trip of late, in buckets.
+#[derive(Debug, Clone, Default)]
+struct MinRtt {
+    /// When each bucket began, and its least; oldest first.
+    buckets: VecDeque<(Instant, Duration)>,
+}
+
+impl MinRtt {
+    fn add(&mut self, now: Instant, rtt: Duration) {
+        let fresh = |at: Instant| now.saturating_duration_since(at);
+        match self.buckets.back_mut() {
+            Some((at, least)) if fresh(*at) < BUCKET => *least = rtt.min(*least),
+            _ => self.buckets.push_back((now, rtt)),
+        }
+        while self.buckets.len() > 1
+            && self.buckets.front().is_some_and(|(at, _)| fresh(*at) >= SPAN)
+        {
+            self.buckets.pop_front();
+        }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.buckets.iter().map(|(_, rtt)| *rtt).min()
     }
 }
 
@@ -335,18 +384,15 @@ const CAP_BYTES_MAX: u64 = 4 << 20;
 const CAP_BYTES_UNKNOWN: u64 = 144 << 10;
 /// A queue this long is ours to drain.
 const QUEUE_LONG: Duration = Duration::from_millis(80);
-/// A queue that stands for this time, and for some round trips, has been answered by the window: it
-/// takes one to be seen and three to shrink it to its floor.
+/// A queue that stays long for this time, and for some round trips, is not ours.
 const STANDING: Duration = Duration::from_secs(1);
 const STANDING_ROUND_TRIPS: u32 = 4;
-/// Acknowledgements come for every second packet: sound alone is 43 a second.
-const SILENCE_MAX: Duration = Duration::from_millis(500);
-/// So long the others are believed in though they starve the stream: three spills of their queue.
-const OTHERS_MIN: Duration = Duration::from_secs(4);
+/// So long the others are believed in, when they starve the stream and when they do not. A path that has
+/// become longer, and not fuller, is known by then.
+const SHARED_MIN: Duration = Duration::from_secs(4);
+const SHARED_MAX: Duration = Duration::from_secs(30);
 /// Beside others one loss is all that their queue has spilled: it counts once.
-const OTHERS_PAUSE: Duration = Duration::from_secs(1);
-/// What differs less is the same round trip.
-const QUEUE_SEEN: Duration = Duration::from_millis(20);
+const SHARED_PAUSE: Duration = Duration::from_secs(1);
 /// With less than this there is room to grow.
 const QUEUE_SHORT: Duration = Duration::from_millis(40);
 const QUEUE_WITH_LOSS: Duration = Duration::from_millis(60);
@@ -356,12 +402,17 @@ const LOSS_LIGHT_PERCENT: u64 = 2;
 const QUEUE_KEPT: Duration = Duration::from_millis(50);
 /// The window does not become less than this part of itself at once: one look may deceive.
 const QUEUE_FACTOR_LEAST: u64 = 3;
+const DELIVERED_SPAN: Duration = Duration::from_millis(100);
+const DELIVERED_BUCKET: Duration = Duration::from_millis(10);
 const LOSS_FACTOR: (u64, u64) = (8, 10);
+const FADE: Duration = Duration::from_millis(500);
+/// The least round trip is that of the last 10 s.
+const SPAN: Duration = Duration::from_secs(10);
+const MOMENT: Duration = Duration::from_millis(20);
+const BUCKET: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use super::*;
 
     const MTU: u64 = 1200;
@@ -440,7 +491,6 @@ mod tests {
         now += ms(30);
         ack(&mut live, now, MTU, ms(200));
         assert_eq!(live.window(), 80 * MTU / 3, "not twice in a round trip");
-        // For a second: after it the queue is known not to be ours.
         for _ in 0..4 {
             now += ms(201);
             ack(&mut live, now, 1, ms(200));
@@ -474,67 +524,6 @@ mod tests {
         ack(&mut live, now + ms(300), MTU, ms(60));
         ack(&mut live, now + ms(330), MTU, ms(200));
         assert!(live.window() < 40_000, "the others were gone: {}", live.window());
-    }
-
-    /// The longest round trip of each second of a stream of 2 Mbit/s that has a path of 50 ms to itself, and
-    /// always more to send than that takes.
-    fn round_trips_alone(path_bytes_per_ms: u64, seconds: usize) -> Vec<Duration> {
-        let (mut live, begun) = of_two_mbit();
-        let (mut queue, mut acks) = (VecDeque::new(), VecDeque::new());
-        let (mut in_flight, mut carried) = (0, 0);
-        let mut longest = vec![Duration::ZERO; seconds];
-        for at in 0..1000 * seconds {
-            let now = begun + ms(at as u64);
-            while acks.front().is_some_and(|&(due, _)| due <= now) {
-                let Some((_, sent)) = acks.pop_front() else { break };
-                in_flight -= MTU;
-                ack(&mut live, now, MTU, now - sent);
-                longest[at / 1000] = longest[at / 1000].max(now - sent);
-            }
-            while in_flight + MTU <= live.window() {
-                in_flight += MTU;
-                queue.push_back(now);
-            }
-            carried = if queue.is_empty() { 0 } else { carried + path_bytes_per_ms };
-            while carried >= MTU
-                && let Some(sent) = queue.pop_front()
-            {
-                carried -= MTU;
-                acks.push_back((now + ms(50), sent));
-            }
-        }
-        longest
-    }
-
-    #[test]
-    fn a_queue_of_its_own_is_never_taken_for_others() {
-        // From a sixth of the stream's rate to nearly all of it, for a minute.
-        for path in [40, 62, 125, 190, 240] {
-            let longest = round_trips_alone(path, 60);
-            // What the least window of 10 000 bytes waits for, a queue that is long from 80 ms on, and what
-            // comes before that is seen.
-            let bound = ms(50 + 10_000 / path + 80 + 100);
-            let worst = longest[5..].iter().max().unwrap();
-            assert!(*worst <= bound, "{path} bytes a ms: {worst:?}, not {bound:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_not_seen_is_no_queue() {
-        let (mut live, mut now) = of_two_mbit();
-        now += ms(20);
-        ack(&mut live, now, MTU, ms(250));
-        // Nothing for three seconds, and then a late one.
-        now += ms(3000);
-        ack(&mut live, now, MTU, ms(250));
-        assert!(live.others().is_none());
-        // A stream that brings nothing has nobody beside it.
-        live.set_bitrate(0);
-        for _ in 0..40 {
-            now += ms(50);
-            ack(&mut live, now, MTU, ms(250));
-        }
-        assert!(live.others().is_none());
     }
 
     #[test]
